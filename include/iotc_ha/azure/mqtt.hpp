@@ -1,0 +1,55 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include <iotc_ha/core/error.hpp>
+#include <iotc_ha/core/telemetry.hpp>
+
+/// User name, topics and property bags of an IoT hub over MQTT 3.1.1 (azure-protocol: "IoT Hub over MQTT"). Pure text.
+namespace iotc_ha::azure {
+
+/// `{hub}/{device_id}/?api-version=2021-04-12&DeviceClientType={product}&model-id={model_id}`, values percent-encoded.
+[[nodiscard]] std::string hub_user_name(std::string_view hub, std::string_view device_id, std::string_view model_id,
+                                        std::string_view product);
+
+/// The four subscriptions of a device: C2D, twin responses, desired patches, direct methods. A hub takes five at most.
+[[nodiscard]] std::array<std::string, 4> hub_subscriptions(std::string_view device_id);
+
+/// `k=v&k2=v2`, both sides percent-encoded.
+[[nodiscard]] std::string encode_property_bag(const core::Properties& properties);
+/// The opposite; a key may stand without '='. Error InvalidPayload on a broken escape.
+[[nodiscard]] core::Result<core::Properties> parse_property_bag(std::string_view bag);
+
+/// `devices/{device_id}/messages/events/{bag}`: `$.mid`, `$.ct` application/json, `$.ce` utf-8, `$.sub` when there is a
+/// component, `iothub-creation-time-utc`, then the message's own properties.
+[[nodiscard]] std::string telemetry_topic(std::string_view device_id, const core::Telemetry& message);
+[[nodiscard]] std::string twin_get_topic(std::uint64_t rid);
+[[nodiscard]] std::string twin_patch_topic(std::uint64_t rid);
+/// `rid` is the hub's, opaque, and echoed as it was received.
+[[nodiscard]] std::string method_response_topic(int status, std::string_view rid);
+
+/// What a message from the hub is, by its topic.
+struct TwinResponse {  ///< answer to a GET (200) or a reported patch (204)
+  int status = 0;
+  std::string rid;
+};
+struct DesiredPatch {};
+struct MethodRequest {
+  std::string name;
+  std::string rid;
+};
+struct CloudMessage {  ///< C2D
+  core::Properties properties;
+};
+using InboundTopic = std::variant<TwinResponse, DesiredPatch, MethodRequest, CloudMessage>;
+/// Error HubProtocol names a topic that is none of these.
+[[nodiscard]] core::Result<InboundTopic> parse_inbound_topic(std::string_view topic, std::string_view device_id);
+
+/// `2026-11-23T10:00:00.000Z`
+[[nodiscard]] std::string iso8601_utc(core::WallTime when);
+
+}  // namespace iotc_ha::azure

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <iotc_ha/core/assignment.hpp>
+#include <iotc_ha/core/error.hpp>
+#include <iotc_ha/core/secret.hpp>
+#include <iotc_ha/core/telemetry.hpp>
+#include <iotc_ha/runtime/loop.hpp>
+
+/// MQTT sessions with a hub. The only room that includes Paho; Paho itself runs on a worker of this room.
+namespace iotc_ha::hub {
+
+/// Everything that one attempt needs. The password is made for this attempt and for no other.
+struct Endpoint {
+  core::Assignment assignment;
+  std::uint16_t port = 8883;
+  std::string user_name;
+  core::Secret password;
+  std::chrono::seconds keep_alive{30};
+  std::chrono::milliseconds timeout{20'000};
+  std::filesystem::path ca_file;  ///< empty: the system's trust store
+  std::string proxy;              ///< "http://host:port" or empty
+};
+
+// What comes back, on the loop thread, each with the attempt that it belongs to.
+struct Opened {  ///< CONNACK 0, four SUBACKs, twin read: telemetry may flow
+  core::AttemptId attempt;
+  std::string twin_json;
+};
+struct Lost {  ///< could not be opened, or was open and is gone. Nothing follows for this attempt
+  core::AttemptId attempt;
+  core::Error error;
+};
+struct Closed {  ///< ended by close(), cleanly or at its deadline. Nothing follows for this attempt
+  core::AttemptId attempt;
+};
+struct TelemetryAcknowledged {  ///< PUBACK: the hub has it
+  core::AttemptId attempt;
+  std::uint64_t sequence;
+};
+struct DesiredPatched {
+  core::AttemptId attempt;
+  std::string patch_json;
+};
+struct TwinAnswered {  ///< to report() or get_twin(); `body` is the twin for a GET
+  core::AttemptId attempt;
+  std::uint64_t rid;
+  int status;
+  std::string body;
+};
+struct MethodInvoked {
+  core::AttemptId attempt;
+  std::string name;
+  std::string rid;
+  std::string payload;
+};
+struct CommandReceived {  ///< C2D
+  core::AttemptId attempt;
+  core::Properties properties;
+  std::string payload;
+};
+struct Ignored {  ///< something that the hub sent and nobody can read; for the journal
+  core::AttemptId attempt;
+  core::Error error;
+};
+using Notice = std::variant<Opened, Lost, Closed, TelemetryAcknowledged, DesiredPatched, TwinAnswered, MethodInvoked,
+                            CommandReceived, Ignored>;
+
+/// One session at a time: open() ends the one before at once, without a DISCONNECT if it still hangs. All calls are for
+/// the loop thread and return at once; a call for an attempt that is over does nothing.
+class Sessions {
+ public:
+  /// `on_notice` is called on the loop thread through `post`.
+  Sessions(runtime::Post post, std::function<void(Notice)> on_notice);
+  ~Sessions();
+  Sessions(const Sessions&) = delete;
+  Sessions& operator=(const Sessions&) = delete;
+
+  void open(core::AttemptId attempt, Endpoint endpoint);
+  /// QoS 1. Answered by TelemetryAcknowledged, or the session ends.
+  void send(core::AttemptId attempt, core::Telemetry message);
+  /// A reported patch. Answered by TwinAnswered with `rid`, or the session ends.
+  void report(core::AttemptId attempt, std::uint64_t rid, std::string patch_json);
+  void get_twin(core::AttemptId attempt, std::uint64_t rid);
+  void answer_method(core::AttemptId attempt, std::string rid, int status, std::string json);
+  /// DISCONNECT after what is in flight, or after `drain`. Answered by Closed.
+  void close(core::AttemptId attempt, std::chrono::milliseconds drain);
+
+  /// For how long the worker has been inside one call of Paho; nothing when it is idle. For the watchdog.
+  [[nodiscard]] std::optional<std::chrono::microseconds> stuck_for() const;
+  /// Lets go of a worker that does not come back, so that the process can end.
+  void abandon();
+
+ private:
+  class Worker;
+  std::unique_ptr<Worker> worker_;
+};
+
+}  // namespace iotc_ha::hub
