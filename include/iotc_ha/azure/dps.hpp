@@ -1,13 +1,13 @@
 #pragma once
 
+#include <iotc_ha/core/assignment.hpp>
+#include <iotc_ha/core/error.hpp>
+
 #include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
-
-#include <iotc_ha/core/assignment.hpp>
-#include <iotc_ha/core/error.hpp>
 
 /// The messages of the Device Provisioning Service over HTTPS, api-version 2021-06-01. Pure text.
 namespace iotc_ha::azure {

@@ -1,13 +1,13 @@
 #pragma once
 
+#include <iotc_ha/core/error.hpp>
+#include <iotc_ha/core/telemetry.hpp>
+
 #include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <variant>
-
-#include <iotc_ha/core/error.hpp>
-#include <iotc_ha/core/telemetry.hpp>
 
 /// User name, topics and property bags of an IoT hub over MQTT 3.1.1 (azure-protocol: "IoT Hub over MQTT"). Pure text.
 namespace iotc_ha::azure {

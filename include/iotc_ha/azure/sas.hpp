@@ -1,11 +1,11 @@
 #pragma once
 
+#include <iotc_ha/core/error.hpp>
+#include <iotc_ha/core/secret.hpp>
+
 #include <chrono>
 #include <string>
 #include <string_view>
-
-#include <iotc_ha/core/error.hpp>
-#include <iotc_ha/core/secret.hpp>
 
 /// Symmetric keys and shared access signatures (azure-protocol: "Symmetric keys and SAS tokens"). Pure; OpenSSL inside.
 namespace iotc_ha::azure {

@@ -1,11 +1,11 @@
 #pragma once
 
+#include <iotc_ha/core/error.hpp>
+
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <iotc_ha/core/error.hpp>
 
 /// Twin documents and the IoT Plug and Play conventions for writable properties. JSON values travel as text, so that no
 /// other room needs the JSON library's header for them.

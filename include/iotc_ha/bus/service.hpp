@@ -1,15 +1,15 @@
 #pragma once
 
+#include <iotc_ha/core/error.hpp>
+#include <iotc_ha/core/status.hpp>
+#include <iotc_ha/runtime/loop.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <iotc_ha/core/error.hpp>
-#include <iotc_ha/core/status.hpp>
-#include <iotc_ha/runtime/loop.hpp>
 
 /// D-Bus: `io.github.iotc_ha`, object `/io/github/iotc_ha`. The only room that includes sdbus-c++.
 namespace iotc_ha::bus {
@@ -19,7 +19,7 @@ struct Requests {
   std::function<void()> reconnect;
   std::function<void()> reprovision;
   std::function<std::vector<core::HistoryEntry>(std::uint32_t max)> history;  ///< newest first
-  std::function<std::string()> log_level;                                     ///< syslog name: "debug", "info", "notice" …
+  std::function<std::string()> log_level;  ///< syslog name: "debug", "info", "notice" …
   std::function<core::Result<void>(const std::string& level)> set_log_level;
   std::function<std::string()> log_target;  ///< "journal" or "console"
   std::function<core::Result<void>(const std::string& target)> set_log_target;
@@ -33,8 +33,8 @@ struct Identity {
 /// claims the name anew; the daemon goes on without it.
 class Service {
  public:
-  /// `address`: "system", "session", or a D-Bus address. `note` gets one line for the journal when the bus is lost, found
-  /// again, or refuses the name. Does not fail: an absent bus is waited for.
+  /// `address`: "system", "session", or a D-Bus address. `note` gets one line for the journal when the bus is lost,
+  /// found again, or refuses the name. Does not fail: an absent bus is waited for.
   Service(runtime::Loop& loop, std::string address, Identity identity, Requests requests,
           std::function<void(const std::string& line)> note);
   ~Service();

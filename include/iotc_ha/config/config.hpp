@@ -1,34 +1,39 @@
 #pragma once
 
+#include <iotc_ha/core/policy.hpp>
+#include <iotc_ha/core/secret.hpp>
+
+#include <tl/expected.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <tl/expected.hpp>
 #include <variant>
 #include <vector>
-
-#include <iotc_ha/core/policy.hpp>
-#include <iotc_ha/core/secret.hpp>
 
 /// `/etc/iotc-ha.conf` and what it says. Values are checked here, once; nobody after this room checks them again.
 namespace iotc_ha::config {
 
 /// One fault of a configuration. All of them are found in one run.
 struct Fault {
-  std::string file;       ///< as it was opened
-  unsigned line = 0;      ///< 1-based; 0 when the fault is that something is missing from the file
-  std::string key;        ///< dotted, e.g. "provisioning.id_scope"; "" for a syntax error
-  std::string expected;   ///< what is wrong and what was expected, one line, never a secret's text
+  std::string file;      ///< as it was opened
+  unsigned line = 0;     ///< 1-based; 0 when the fault is that something is missing from the file
+  std::string key;       ///< dotted, e.g. "provisioning.id_scope"; "" for a syntax error
+  std::string expected;  ///< what is wrong and what was expected, one line, never a secret's text
   friend bool operator==(const Fault&, const Fault&) = default;
 };
 /// `FILE:LINE: KEY: EXPECTED`
 [[nodiscard]] std::string to_string(const Fault& fault);
 
-struct GroupKey { core::Secret base64; };       ///< the device key is derived from it
-struct DeviceKey { core::Secret base64; };      ///< individual enrolment
+struct GroupKey {
+  core::Secret base64;
+};  ///< the device key is derived from it
+struct DeviceKey {
+  core::Secret base64;
+};  ///< individual enrolment
 using Attestation = std::variant<GroupKey, DeviceKey>;
 
 struct Device {
@@ -77,8 +82,8 @@ struct Config {
 /// Where a configuration comes from.
 struct Sources {
   std::filesystem::path file;  ///< drop-ins are `{file}.d/*.conf`, in the order of their names; a later value wins
-  /// `$CREDENTIALS_DIRECTORY`: a file in it named like a secret's key (`group_symmetric_key`, `symmetric_key`) wins over
-  /// the key in the file.
+  /// `$CREDENTIALS_DIRECTORY`: a file in it named like a secret's key (`group_symmetric_key`, `symmetric_key`) wins
+  /// over the key in the file.
   std::optional<std::filesystem::path> credentials_directory;
 };
 /// Reads and checks everything. Either a whole Config, or every fault that there is, in the order of files and lines.

@@ -4,8 +4,9 @@
 
 namespace iotc_ha::core {
 
-/// Every number that the supervisor goes by. Each can be set alone in `[failover]`, under the member's name; the profile
-/// gives the defaults. "fast" is for few devices and short interruptions, "polite" for fleets that share one DPS.
+/// Every number that the supervisor goes by. Each can be set alone in `[failover]`, under the member's name; the
+/// profile gives the defaults. "fast" is for few devices and short interruptions, "polite" for fleets that share one
+/// DPS.
 struct Policy {
   // Deadlines of one attempt
   std::chrono::milliseconds connect_timeout{20'000};     ///< TCP to twin, on a hub that DPS has just named
@@ -18,11 +19,11 @@ struct Policy {
   std::chrono::milliseconds backoff_max{60'000};
   std::chrono::milliseconds dps_backoff_base{5'000};
   std::chrono::milliseconds dps_backoff_max{300'000};
-  std::chrono::milliseconds same_hub_wait{5'000};       ///< DPS named the hub that has just refused; doubles, no jitter
+  std::chrono::milliseconds same_hub_wait{5'000};  ///< DPS named the hub that has just refused; doubles, no jitter
   std::chrono::milliseconds same_hub_wait_max{300'000};
-  std::chrono::milliseconds halted_wait{60'000};        ///< doubles
+  std::chrono::milliseconds halted_wait{60'000};  ///< doubles
   std::chrono::milliseconds halted_wait_max{3'600'000};
-  std::chrono::milliseconds stable_after{60'000};       ///< a session this old resets every counter above
+  std::chrono::milliseconds stable_after{60'000};  ///< a session this old resets every counter above
 
   [[nodiscard]] static Policy fast() { return {}; }
   [[nodiscard]] static Policy polite() {

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <iotc_ha/core/time.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <string>
-
-#include <iotc_ha/core/time.hpp>
 
 namespace iotc_ha::core {
 
@@ -20,10 +20,10 @@ struct Status {
   std::string state;         ///< one of the names of design §3: "Provisioning" … "Stopping"
   std::string state_reason;  ///< one line: why this state, and what comes next
   WallTime state_since{};
-  std::string current_hub;   ///< "" while no session is open
-  std::string previous_hub;  ///< the hub of the session before the present or last one, "" when there was none
-  std::string device_id;     ///< "" until DPS has named it
-  WallTime next_attempt{};   ///< when the next attempt is due by itself; epoch when nothing is waited for
+  std::string current_hub;            ///< "" while no session is open
+  std::string previous_hub;           ///< the hub of the session before the present or last one, "" when there was none
+  std::string device_id;              ///< "" until DPS has named it
+  WallTime next_attempt{};            ///< when the next attempt is due by itself; epoch when nothing is waited for
   std::uint32_t attempts = 0;         ///< attempts since the last stable session
   std::uint64_t failover_count = 0;   ///< sessions opened on another hub than the one before
   std::uint64_t reconnect_count = 0;  ///< sessions opened again on the same hub after a loss

@@ -1,11 +1,11 @@
 #pragma once
 
+#include <iotc_ha/core/time.hpp>
+
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <iotc_ha/core/time.hpp>
 
 namespace iotc_ha::core {
 

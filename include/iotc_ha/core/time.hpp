@@ -4,8 +4,8 @@
 
 namespace iotc_ha::core {
 
-/// CLOCK_BOOTTIME as a type: it does not jump with the wall clock and goes on while the machine sleeps. It has no now():
-/// the core is told the time.
+/// CLOCK_BOOTTIME as a type: it does not jump with the wall clock and goes on while the machine sleeps. It has no
+/// now(): the core is told the time.
 struct BootClock {
   using duration = std::chrono::microseconds;
   using rep = duration::rep;

@@ -1,13 +1,13 @@
 #pragma once
 
+#include <iotc_ha/azure/twin.hpp>
+#include <iotc_ha/core/telemetry.hpp>
+
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
-
-#include <iotc_ha/azure/twin.hpp>
-#include <iotc_ha/core/telemetry.hpp>
 
 /// What a device of the template `dtmi:Sample:Failover;1` (Failover.json) does. No thread, no clock, no logging.
 namespace iotc_ha::device {
@@ -18,8 +18,9 @@ struct Reading {
   bool simulated = false;
 };
 
-/// temp from /sys/class/thermal or hwmon, battery from /sys/class/power_supply, where the machine has them; else, and for
-/// humidity always, a simulated walk. Files are read anew each time; a sensor that fails for a while falls back to the walk.
+/// temp from /sys/class/thermal or hwmon, battery from /sys/class/power_supply, where the machine has them; else, and
+/// for humidity always, a simulated walk. Files are read anew each time; a sensor that fails for a while falls back to
+/// the walk.
 class Sensors {
  public:
   /// `sys`: "/sys", another root in tests. `seed`: of the walk.
@@ -48,8 +49,8 @@ struct MethodAnswer {
   std::string json;
   std::string journal;  ///< one line, without the payload
 };
-/// `echo` answers 200 with its payload as it came (the template's request and response are both one string). Unknown: 404
-/// and `{"error":"…"}`. A payload that is not JSON: 400 and `{"error":"…"}`.
+/// `echo` answers 200 with its payload as it came (the template's request and response are both one string). Unknown:
+/// 404 and `{"error":"…"}`. A payload that is not JSON: 400 and `{"error":"…"}`.
 [[nodiscard]] MethodAnswer answer_method(std::string_view name, std::string_view payload);
 
 /// What to write into the journal for a C2D message: `setAlarm` with its time, an unknown or missing `method-name`.
@@ -59,7 +60,8 @@ struct CommandOutcome {
 };
 [[nodiscard]] CommandOutcome take_command(const core::Properties& properties, std::string_view payload);
 
-/// The acknowledgement of every property of a desired document: fanSpeed is applied (integer) or 400, any other key 404.
+/// The acknowledgement of every property of a desired document: fanSpeed is applied (integer) or 400, any other key
+/// 404.
 struct DesiredOutcome {
   std::vector<azure::Acknowledgement> acknowledgements;
   std::optional<std::int64_t> fan_speed;  ///< set when this document has set it

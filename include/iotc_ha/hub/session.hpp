@@ -1,5 +1,11 @@
 #pragma once
 
+#include <iotc_ha/core/assignment.hpp>
+#include <iotc_ha/core/error.hpp>
+#include <iotc_ha/core/secret.hpp>
+#include <iotc_ha/core/telemetry.hpp>
+#include <iotc_ha/runtime/loop.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -9,12 +15,6 @@
 #include <string>
 #include <variant>
 #include <vector>
-
-#include <iotc_ha/core/assignment.hpp>
-#include <iotc_ha/core/error.hpp>
-#include <iotc_ha/core/secret.hpp>
-#include <iotc_ha/core/telemetry.hpp>
-#include <iotc_ha/runtime/loop.hpp>
 
 /// MQTT sessions with a hub. The only room that includes Paho; Paho itself runs on a worker of this room.
 namespace iotc_ha::hub {

@@ -1,16 +1,16 @@
 #pragma once
 
+#include <iotc_ha/core/assignment.hpp>
+#include <iotc_ha/core/error.hpp>
+#include <iotc_ha/core/secret.hpp>
+#include <iotc_ha/runtime/loop.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
-
-#include <iotc_ha/core/assignment.hpp>
-#include <iotc_ha/core/error.hpp>
-#include <iotc_ha/core/secret.hpp>
-#include <iotc_ha/runtime/loop.hpp>
 
 /// The Device Provisioning Service over HTTPS. The only room that includes libcurl, which runs on a worker of its own.
 namespace iotc_ha::provisioning {
@@ -34,7 +34,8 @@ struct Answer {
   std::string substatus;  ///< "" unless DPS gave one
 };
 
-/// One registration at a time: register_device() cancels the one before. Calls are for the loop thread and return at once.
+/// One registration at a time: register_device() cancels the one before. Calls are for the loop thread and return at
+/// once.
 class Client {
  public:
   Client(runtime::Post post, std::function<void(Answer)> on_answer);
@@ -43,8 +44,8 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   /// PUT register, then GET the operation at the pace that DPS asks for, until it has decided or `timeout` is over. A
-  /// throttled (429) or unavailable (5xx) poll is repeated within the limit; a poll that answers 404, 409 or 412 starts again
-  /// with register, once. The connection is kept for the next attempt. Exactly one Answer, unless cancelled.
+  /// throttled (429) or unavailable (5xx) poll is repeated within the limit; a poll that answers 404, 409 or 412 starts
+  /// again with register, once. The connection is kept for the next attempt. Exactly one Answer, unless cancelled.
   void register_device(core::AttemptId attempt, Registration registration);
   /// No Answer follows for this attempt.
   void cancel(core::AttemptId attempt);

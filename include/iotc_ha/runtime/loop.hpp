@@ -1,11 +1,11 @@
 #pragma once
 
+#include <iotc_ha/core/time.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
-
-#include <iotc_ha/core/time.hpp>
 
 struct sd_event;
 
@@ -15,7 +15,8 @@ using Task = std::function<void()>;
 /// How a worker or a library's callback hands its news to the loop thread: the only thing that they know of it.
 using Post = std::function<void(Task)>;
 
-/// The one thread that decides. Wraps sd-event. Every member but post() is for the loop's own thread.
+/// The one thread that decides. Wraps sd-event. Every member but post() is for the loop's own thread, which is the one
+/// that made it.
 class Loop {
  public:
   Loop();
@@ -23,14 +24,14 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  /// Runs `task` on the loop thread, in the order of the calls. Any thread. Blocks while `k_posts_max` tasks wait, so that
-  /// a hub that floods us is slowed down rather than our memory filled; drops the task once the loop has ended.
+  /// Runs `task` on the loop thread, in the order of the calls. Any thread. Blocks while `k_posts_max` tasks wait, so
+  /// that a hub that floods us is slowed down rather than our memory filled; drops the task once the loop has ended.
   void post(Task task);
   [[nodiscard]] Post poster() {
     return [this](Task task) { post(std::move(task)); };
   }
 
-  [[nodiscard]] core::Instant now() const;       ///< CLOCK_BOOTTIME
+  [[nodiscard]] core::Instant now() const;        ///< CLOCK_BOOTTIME
   [[nodiscard]] core::WallTime wall_now() const;  ///< CLOCK_REALTIME
 
   /// A timer; it fires once for each arm(). Destroying it disarms it.
@@ -49,8 +50,8 @@ class Loop {
   class Pollable {
    public:
     struct Wanted {
-      int fd = -1;  ///< -1: nothing to watch now
-      std::uint32_t events = 0;  ///< EPOLLIN, EPOLLOUT
+      int fd = -1;                            ///< -1: nothing to watch now
+      std::uint32_t events = 0;               ///< EPOLLIN, EPOLLOUT
       std::chrono::microseconds timeout{-1};  ///< from now on; negative: none
     };
     virtual ~Pollable() = default;

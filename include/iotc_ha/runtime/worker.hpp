@@ -1,13 +1,13 @@
 #pragma once
 
+#include <iotc_ha/core/time.hpp>
+
 #include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
-
-#include <iotc_ha/core/time.hpp>
 
 namespace iotc_ha::runtime {
 

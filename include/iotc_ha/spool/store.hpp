@@ -1,13 +1,13 @@
 #pragma once
 
+#include <iotc_ha/core/assignment.hpp>
+#include <iotc_ha/core/error.hpp>
+#include <iotc_ha/runtime/loop.hpp>
+
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
-
-#include <iotc_ha/core/assignment.hpp>
-#include <iotc_ha/core/error.hpp>
-#include <iotc_ha/runtime/loop.hpp>
 
 /// What must outlive the process, in `{state-dir}/iotc-ha.db`. The only room that includes SQLite.
 namespace iotc_ha::spool {
@@ -21,9 +21,9 @@ struct AssignmentKey {
 
 class Store {
  public:
-  /// Opens or makes the database, on the caller's thread (at start, before the loop runs). A file that is not a database
-  /// of ours is moved to `{state-dir}/quarantine/` and a new one begun: a damaged file never stops the start. `note` is
-  /// told in one line when that happens. Error StorageFailed when the directory cannot be written.
+  /// Opens or makes the database, on the caller's thread (at start, before the loop runs). A file that is not a
+  /// database of ours is moved to `{state-dir}/quarantine/` and a new one begun: a damaged file never stops the start.
+  /// `note` is told in one line when that happens. Error StorageFailed when the directory cannot be written.
   static core::Result<std::unique_ptr<Store>> open(const std::filesystem::path& state_dir, runtime::Post post,
                                                    const std::function<void(const core::Error&)>& note);
   virtual ~Store() = default;
