@@ -24,7 +24,7 @@ struct Status {
   std::string previous_hub;           ///< the hub of the session before the present or last one, "" when there was none
   std::string device_id;              ///< "" until DPS has named it
   WallTime next_attempt{};            ///< when the next attempt is due by itself; epoch when nothing is waited for
-  std::uint32_t attempts = 0;         ///< attempts since the last stable session
+  std::uint32_t attempts = 0;         ///< attempts (DPS or hub) since the last stable session
   std::uint64_t failover_count = 0;   ///< sessions opened on another hub than the one before
   std::uint64_t reconnect_count = 0;  ///< sessions opened again on the same hub after a loss
   std::chrono::microseconds last_failover_duration{0};  ///< from the loss noticed to the session on the other hub

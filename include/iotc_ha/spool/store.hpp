@@ -4,10 +4,12 @@
 #include <iotc_ha/core/error.hpp>
 #include <iotc_ha/runtime/loop.hpp>
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 
 /// What must outlive the process, in `{state-dir}/iotc-ha.db`. The only room that includes SQLite.
 namespace iotc_ha::spool {
@@ -28,11 +30,16 @@ class Store {
                                                    const std::function<void(const core::Error&)>& note);
   virtual ~Store() = default;
 
-  /// The hub of the last session, if it was of this enrolment. Blocking; at start and on reload only.
+  /// The hub of this enrolment's last session. Blocking; at start and on reload only.
   [[nodiscard]] virtual core::Result<std::optional<core::Assignment>> remembered(const AssignmentKey& key) = 0;
-  /// Keeps it durably, on the worker. `done` is called on the loop thread.
+  /// Keeps it durably, on the worker. `done` is called on the loop thread, unless the Store ends before the job begins.
   virtual void remember(AssignmentKey key, core::Assignment assignment,
                         std::function<void(core::Result<void>)> done) = 0;
+
+  /// For how long the worker has been waiting for the disk; nothing when it is idle. For the watchdog.
+  [[nodiscard]] virtual std::optional<std::chrono::microseconds> stuck_for() const = 0;
+  /// Lets go of a worker that does not come back, so that the process can end.
+  virtual void abandon() = 0;
 };
 
 }  // namespace iotc_ha::spool
