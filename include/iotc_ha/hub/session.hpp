@@ -75,16 +75,23 @@ struct Ignored {  ///< something that the hub sent and nobody can read; for the 
 using Notice = std::variant<Opened, Lost, Closed, TelemetryAcknowledged, DesiredPatched, TwinAnswered, MethodInvoked,
                             CommandReceived, Ignored>;
 
-/// One session at a time: open() ends the one before at once, without a DISCONNECT if it still hangs. All calls are for
-/// the loop thread and return at once; a call for an attempt that is over does nothing.
+/// One session at a time: open() ends the one before at once, without a DISCONNECT if it still hangs, and that one is
+/// told Lost{Cancelled}. Exactly one Lost or Closed ends an attempt, and nothing follows it. All calls are for the loop
+/// thread and return at once; a call for an attempt that is over does nothing, nor does one that needs an open session
+/// (send, report, get_twin, answer_method) before Opened.
+///
+/// Paho honours `http_proxy` and `https_proxy` of the environment whatever it is told: the process unsets both at its
+/// start, before it has a second thread.
 class Sessions {
  public:
-  /// `on_notice` is called on the loop thread through `post`.
-  Sessions(runtime::Post post, std::function<void(Notice)> on_notice);
+  /// `on_notice` is called on the loop thread, never from inside a call of this class. `loop` must live longer.
+  Sessions(runtime::Loop& loop, std::function<void(Notice)> on_notice);
+  /// Ends what is open. Waits at most `k_end_max` for Paho; a worker that hangs longer is let go of as by abandon().
   ~Sessions();
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;
 
+  /// Answered by Opened or Lost within `endpoint.timeout`.
   void open(core::AttemptId attempt, Endpoint endpoint);
   /// QoS 1. Answered by TelemetryAcknowledged, or the session ends.
   void send(core::AttemptId attempt, core::Telemetry message);
@@ -97,12 +104,16 @@ class Sessions {
 
   /// For how long the worker has been inside one call of Paho; nothing when it is idle. For the watchdog.
   [[nodiscard]] std::optional<std::chrono::microseconds> stuck_for() const;
-  /// Lets go of a worker that does not come back, so that the process can end.
+  /// Lets go of a worker that does not come back, so that the process can end: by _exit(), because Paho's own threads
+  /// are still there.
   void abandon();
 
+  static constexpr std::size_t k_payload_max = std::size_t{256} * 1024;  ///< what the hub sends above this is Ignored
+  static constexpr std::chrono::milliseconds k_end_max{2'000};
+
  private:
-  class Worker;
-  std::unique_ptr<Worker> worker_;
+  struct Inside;
+  std::shared_ptr<Inside> inside_;  // shared with what has been posted to the loop
 };
 
 }  // namespace iotc_ha::hub
