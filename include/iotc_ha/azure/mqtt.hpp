@@ -46,7 +46,7 @@ struct CloudMessage {  ///< C2D
   core::Properties properties;
 };
 using InboundTopic = std::variant<TwinResponse, DesiredPatch, MethodRequest, CloudMessage>;
-/// Error HubProtocol names a topic that is none of these.
+/// Error HubProtocol names a topic that is none of these; InvalidPayload says that a C2D message's bag is broken.
 [[nodiscard]] core::Result<InboundTopic> parse_inbound_topic(std::string_view topic, std::string_view device_id);
 
 /// `2026-11-23T10:00:00.000Z`
