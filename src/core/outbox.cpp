@@ -62,8 +62,8 @@ std::vector<Telemetry> Outbox::take(Instant now) {
 }
 
 bool Outbox::acknowledged(std::uint64_t sequence) {
-  const auto entry = std::find_if(queue_.begin(), queue_.end(),
-                                  [&](const Entry& e) { return e.sent_at && e.message.sequence == sequence; });
+  const auto entry =
+      std::find_if(queue_.begin(), queue_.end(), [&](const Entry& e) { return e.message.sequence == sequence; });
   if (entry == queue_.end()) return false;
   forget(entry);
   return true;

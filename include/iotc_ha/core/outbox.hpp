@@ -30,7 +30,7 @@ class Outbox {
 
   /// What may be sent now on the open session, in order; it counts as in flight from now on.
   [[nodiscard]] std::vector<Telemetry> take(Instant now);
-  /// PUBACK. False when there is no such message in flight (a second PUBACK, or one of an older session).
+  /// PUBACK, of whatever session: a hub that has acknowledged a message has it. False when it is not here (any more).
   bool acknowledged(std::uint64_t sequence);
   /// The session is gone: what was in flight will be sent again, in order, under the same ids.
   void session_ended();

@@ -1,0 +1,198 @@
+#include "agent.hpp"
+
+#include <iotc_ha/runtime/service_manager.hpp>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+namespace iotc_ha::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using runtime::Severity;
+namespace service_manager = runtime::service_manager;
+
+/// A worker that has been inside one call for so long will not come back: every call of ours has a shorter limit.
+constexpr auto k_worker_stuck = 60s;
+constexpr std::chrono::microseconds k_pulse_default = 5s;
+/// `systemctl stop` must end within five seconds, whatever a library does.
+constexpr auto k_stop_limit = 4s;
+
+}  // namespace
+
+Agent::Agent(runtime::Loop& loop, runtime::Journal& journal, config::Sources sources, Settings settings,
+             std::unique_ptr<spool::Store> store, const std::string& bus_address)
+    : loop_(loop),
+      journal_(journal),
+      sources_(std::move(sources)),
+      settings_(std::move(settings)),
+      store_(std::move(store)),
+      sessions_(loop, [this](const hub::Notice& notice) { on(notice); }),
+      dps_(loop.poster(), [this](const provisioning::Answer& answer) { on(answer); }),
+      bus_(loop, bus_address, {IOTC_HA_VERSION, settings_.config.device.model_id}, requests(),
+           [this](const std::string& line) { journal_.write(Severity::Warning, line); }),
+      interpreter_({loop, journal, sessions_, dps_, *store_, bus_, settings_,
+                    [this](const core::Event& event) { decide(event); }, [this] { loop_.exit(EXIT_SUCCESS); }}),
+      conversation_(loop, journal, sessions_, settings_,
+                    [this](core::AttemptId attempt, core::Error error) {
+                      sessions_.close(attempt, 0ms);  // it does not answer: there is nobody to say goodbye to
+                      decide(core::event::HubLost{attempt, std::move(error)});
+                    }),
+      deadline_(loop.make_timer([this] { decide(core::event::TimeReached{}); })),
+      pulse_(loop.make_timer([this] { pulse(); })),
+      last_resort_(loop.make_timer([this] {
+        journal_.write(Severity::Error, "could not disconnect in time; ending without it");
+        sessions_.abandon();
+        loop_.exit(EXIT_SUCCESS);
+      })) {}
+
+// ---- Deciding and acting
+
+core::Context Agent::context() {
+  return {.now = loop_.now(),
+          .wall = loop_.wall_now(),
+          .chance = std::uniform_real_distribution<double>{0.0, 1.0}(chance_),
+          .policy = settings_.config.failover,
+          .token_life = settings_.config.hub.token_life};
+}
+
+void Agent::decide(const core::Event& event) { take(core::step(supervisor_, event, context())); }
+
+void Agent::take(core::Step step) {
+  supervisor_ = std::move(step.supervisor);
+  if (!std::holds_alternative<core::state::Connected>(supervisor_.state)) conversation_.session_ended();
+  for (const core::Effect& effect : step.effects) interpreter_.act(effect);
+  deadline_->arm(core::deadline(supervisor_.state));
+  publish_status();
+}
+
+void Agent::publish_status() {
+  bus_.publish(supervisor_.status);
+  service_manager::status(supervisor_.status.state + ": " + supervisor_.status.state_reason + " [" +
+                          conversation_.sensors() + "]");
+}
+
+// ---- The life
+
+std::optional<core::Assignment> Agent::remembered() {
+  auto found = store_->remembered(settings_.assignment_key());
+  if (found) return *found;
+  journal_.write(Severity::Error, "cannot read the remembered hub: " + found.error().what + "; asking DPS");
+  return std::nullopt;
+}
+
+void Agent::begin() {
+  journal_.write(Severity::Info, std::string{"iotc-ha "} + IOTC_HA_VERSION + " for " + settings_.config.device.id +
+                                     " in scope " + settings_.config.provisioning.id_scope + "; " +
+                                     conversation_.sensors());
+  take(core::start(remembered(), context()));
+  conversation_.begin();
+  pulse();
+  service_manager::ready();  // offline is a normal state: it can work, so it is ready
+}
+
+void Agent::reload() {
+  service_manager::reloading();
+  auto loaded = config::load(sources_);
+  if (!loaded) {
+    for (const config::Fault& fault : loaded.error()) journal_.write(Severity::Error, to_string(fault));
+    journal_.write(Severity::Error, "the configuration was not taken; the running one stays in force");
+    return service_manager::ready();
+  }
+  auto next = make_settings(std::move(*loaded));
+  if (!next) {
+    journal_.write(Severity::Error, next.error().what + "; the running configuration stays in force");
+    return service_manager::ready();
+  }
+  const bool differs = connection_differs(settings_, *next);
+  settings_ = std::move(*next);
+  if (const auto level = runtime::parse_severity(settings_.config.log.level)) journal_.set_level(*level);
+  journal_.write(Severity::Info, differs ? "reloaded; the connection settings have changed" : "reloaded");
+  bus_.publish_model(settings_.config.device.model_id);
+  decide(core::event::Reloaded{differs, remembered()});
+  conversation_.settings_changed();
+  service_manager::ready();
+}
+
+void Agent::stop() {
+  service_manager::stopping();
+  last_resort_->arm(loop_.now() + k_stop_limit);
+  journal_.write(Severity::Info, "stopping: " + conversation_.account());
+  decide(core::event::StopAsked{});
+}
+
+void Agent::pulse() {
+  const auto busy = sessions_.stuck_for();
+  if (busy && *busy > k_worker_stuck) {
+    journal_.write(Severity::Critical,
+                   "the MQTT worker has not come back for a minute; ending, so that systemd starts "
+                   "this service anew");
+    sessions_.abandon();
+    loop_.exit(EXIT_FAILURE);
+    return;
+  }
+  service_manager::alive();
+  const auto interval = service_manager::watchdog_interval();
+  pulse_->arm(loop_.now() + (interval ? *interval / 2 : k_pulse_default));
+}
+
+// ---- What comes from outside
+
+void Agent::on(const provisioning::Answer& answer) {
+  if (!answer.assignment) return decide(core::event::DpsFailed{answer.attempt, answer.assignment.error()});
+  journal_.write(Severity::Debug, "DPS: assigned to " + answer.assignment->hub +
+                                      (answer.substatus.empty() ? "" : ", substatus " + answer.substatus));
+  decide(core::event::Assigned{answer.attempt, *answer.assignment});
+}
+
+void Agent::on(const hub::Notice& notice) {
+  struct Visitor {
+    Agent& agent;
+    void operator()(const hub::Opened& e) const {
+      agent.decide(core::event::SessionOpened{e.attempt});
+      // The core drops what an older attempt says; only the session that it has taken may speak.
+      const auto* open = std::get_if<core::state::Connected>(&agent.supervisor_.state);
+      if (open != nullptr && open->attempt == e.attempt) agent.conversation_.session_opened(e.attempt, e.twin_json);
+    }
+    void operator()(const hub::Lost& e) const { agent.decide(core::event::HubLost{e.attempt, e.error}); }
+    void operator()(const hub::Closed& e) const { agent.decide(core::event::SessionClosed{e.attempt}); }
+    void operator()(const hub::TelemetryAcknowledged& e) const { agent.conversation_.on(e); }
+    void operator()(const hub::DesiredPatched& e) const { agent.conversation_.on(e); }
+    void operator()(const hub::TwinAnswered& e) const { agent.conversation_.on(e); }
+    void operator()(const hub::MethodInvoked& e) const { agent.conversation_.on(e); }
+    void operator()(const hub::CommandReceived& e) const { agent.conversation_.on(e); }
+    void operator()(const hub::Ignored& e) const {
+      agent.journal_.write(Severity::Warning, "from the hub, and not understood: " + e.error.what);
+    }
+  };
+  std::visit(Visitor{*this}, notice);
+}
+
+bus::Requests Agent::requests() {
+  const auto named = [](Severity severity) { return std::string{runtime::name_of(severity)}; };
+  return {
+      .reconnect = [this] { decide(core::event::ReconnectAsked{}); },
+      .reprovision = [this] { decide(core::event::ReprovisionAsked{}); },
+      .history = [this](std::uint32_t max) { return interpreter_.history(max); },
+      .log_level = [this, named] { return named(journal_.level()); },
+      .set_log_level = [this](const std::string& level) -> core::Result<void> {
+        const auto severity = runtime::parse_severity(level);
+        if (!severity) return core::fail(core::Fault::BadConfiguration, "no log level is called '" + level + "'");
+        journal_.set_level(*severity);
+        return {};
+      },
+      .log_target = [this] { return journal_.target() == runtime::Journal::Target::Journal ? "journal" : "console"; },
+      .set_log_target = [this](const std::string& target) -> core::Result<void> {
+        if (target != "journal" && target != "console" && target != "auto") {
+          return core::fail(core::Fault::BadConfiguration,
+                            "the log target is journal, console or auto, not '" + target + "'");
+        }
+        journal_.set_target(target == "console" ? runtime::Journal::Target::Console
+                                                : runtime::Journal::Target::Journal);
+        return {};
+      },
+  };
+}
+
+}  // namespace iotc_ha::daemon

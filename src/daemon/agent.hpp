@@ -1,0 +1,65 @@
+#pragma once
+
+#include "conversation.hpp"
+#include "interpreter.hpp"
+#include "settings.hpp"
+
+#include <iotc_ha/bus/service.hpp>
+#include <iotc_ha/core/supervisor.hpp>
+#include <iotc_ha/hub/session.hpp>
+#include <iotc_ha/provisioning/client.hpp>
+#include <iotc_ha/runtime/journal.hpp>
+#include <iotc_ha/runtime/loop.hpp>
+#include <iotc_ha/spool/store.hpp>
+
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+
+namespace iotc_ha::daemon {
+
+/// The wiring: what happens outside becomes an event for the core, what the core answers goes to the interpreter, and
+/// one timer stands at the state's deadline. Loop thread.
+class Agent {
+ public:
+  /// `sources`: read again at a reload. `bus_address`: as in bus::Service.
+  Agent(runtime::Loop& loop, runtime::Journal& journal, config::Sources sources, Settings settings,
+        std::unique_ptr<spool::Store> store, const std::string& bus_address);
+
+  /// Opens or asks for the first session. The loop runs it from here on.
+  void begin();
+  void reload();
+  void stop();
+
+ private:
+  void decide(const core::Event& event);
+  void take(core::Step step);
+  void on(const hub::Notice& notice);
+  void on(const provisioning::Answer& answer);
+  void publish_status();
+  void pulse();
+  [[nodiscard]] core::Context context();
+  [[nodiscard]] std::optional<core::Assignment> remembered();
+  [[nodiscard]] bus::Requests requests();
+
+  runtime::Loop& loop_;
+  runtime::Journal& journal_;
+  const config::Sources sources_;
+  Settings settings_;
+
+  std::unique_ptr<spool::Store> store_;
+  hub::Sessions sessions_;
+  provisioning::Client dps_;
+  bus::Service bus_;
+  Interpreter interpreter_;
+  Conversation conversation_;
+
+  std::mt19937_64 chance_{std::random_device{}()};
+  core::Supervisor supervisor_{core::state::Halted{}, {}, {}};  ///< until begin()
+  std::unique_ptr<runtime::Loop::Timer> deadline_;
+  std::unique_ptr<runtime::Loop::Timer> pulse_;
+  std::unique_ptr<runtime::Loop::Timer> last_resort_;  ///< ends the process when stopping hangs
+};
+
+}  // namespace iotc_ha::daemon

@@ -1,0 +1,120 @@
+#include "interpreter.hpp"
+
+#include <iotc_ha/azure/mqtt.hpp>
+#include <iotc_ha/azure/sas.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <utility>
+
+namespace iotc_ha::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// DPS wants a token for one registration; it has to outlast the polls of that one.
+constexpr std::chrono::seconds k_dps_token_life = 1h;
+
+/// `journalctl MESSAGE_ID=…` finds every transition; the catalog explains it.
+constexpr const char* k_transition_id = "e8b1d3c5a6f24b1c9d70f3a4827c5e16";
+constexpr const char* k_failover_id = "0c9f4a7be2d84a35b6c1d2f08e93a471";
+
+/// A failure that repeats is written the 1st, 2nd, 4th, 8th … time; between them it is there at debug level.
+bool worth_a_line(std::uint32_t repeat) { return (repeat & (repeat - 1)) == 0; }
+
+runtime::Severity severity_of(const core::effect::Announce& announce) {
+  if (!worth_a_line(announce.repeat)) return runtime::Severity::Debug;
+  if (announce.to == "Halted") return runtime::Severity::Error;
+  return announce.cause ? runtime::Severity::Warning : runtime::Severity::Info;
+}
+
+}  // namespace
+
+void Interpreter::act(const core::Effect& effect) {
+  std::visit([this](const auto& one) { act(one); }, effect);
+}
+
+void Interpreter::act(const core::effect::AskDps& effect) {
+  const config::Config& config = tools_.settings.config;
+  const auto now = std::chrono::floor<std::chrono::seconds>(tools_.loop.wall_now());
+  auto token = azure::dps_token(tools_.settings.device_key, config.provisioning.id_scope, config.device.id,
+                                now + k_dps_token_life);
+  if (!token) {
+    tools_.loop.post(
+        [tell = tools_.tell_core, failed = core::event::DpsFailed{effect.attempt, token.error()}] { tell(failed); });
+    return;
+  }
+  tools_.dps.register_device(effect.attempt, {.host = config.provisioning.host,
+                                              .port = config.provisioning.port,
+                                              .id_scope = config.provisioning.id_scope,
+                                              .registration_id = config.device.id,
+                                              .model_id = config.device.model_id,
+                                              .token = std::move(*token),
+                                              .timeout = effect.timeout,
+                                              .ca_file = config.hub.ca_file,
+                                              .proxy = config.hub.proxy});
+}
+
+void Interpreter::act(const core::effect::CancelDps& effect) { tools_.dps.cancel(effect.attempt); }
+
+void Interpreter::act(const core::effect::OpenSession& effect) {
+  const config::Config& config = tools_.settings.config;
+  const auto& [hub, device_id] = effect.target;
+  const auto now = std::chrono::floor<std::chrono::seconds>(tools_.loop.wall_now());
+  // A fresh token for every attempt: an old one looks to the hub exactly like a wrong key.
+  auto token = azure::hub_token(tools_.settings.device_key, hub, device_id, now + config.hub.token_life);
+  if (!token) {
+    tools_.loop.post(
+        [tell = tools_.tell_core, lost = core::event::HubLost{effect.attempt, token.error()}] { tell(lost); });
+    return;
+  }
+  tools_.sessions.open(effect.attempt,
+                       {.assignment = effect.target,
+                        .user_name = azure::hub_user_name(hub, device_id, config.device.model_id,
+                                                          std::string{"iotc-ha/"} + IOTC_HA_VERSION + " (linux)"),
+                        .password = std::move(*token),
+                        .keep_alive = config.hub.keep_alive,
+                        .timeout = effect.timeout,
+                        .ca_file = config.hub.ca_file,
+                        .proxy = config.hub.proxy});
+}
+
+void Interpreter::act(const core::effect::CloseSession& effect) { tools_.sessions.close(effect.attempt, effect.drain); }
+
+void Interpreter::act(const core::effect::Remember& effect) {
+  tools_.store.remember(tools_.settings.assignment_key(), effect.assignment,
+                        [&journal = tools_.journal, hub = effect.assignment.hub](const core::Result<void>& kept) {
+                          if (kept) return;
+                          journal.write(runtime::Severity::Error,
+                                        "cannot keep the hub " + hub + " for the next start: " + kept.error().what);
+                        });
+}
+
+void Interpreter::act(const core::effect::Announce& effect) {
+  runtime::Journal::Fields fields = {
+      {"MESSAGE_ID", k_transition_id}, {"IOTC_STATE", effect.to}, {"IOTC_HUB", effect.hub}};
+  if (effect.cause) fields.emplace_back("IOTC_CAUSE", core::name_of(effect.cause->fault));
+  tools_.journal.write(severity_of(effect), effect.line, fields);
+  history_.push_front({tools_.loop.wall_now(), effect.from, effect.to, effect.line});
+  if (history_.size() > k_history_max) history_.pop_back();
+}
+
+void Interpreter::act(const core::effect::FailedOver& effect) {
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(effect.duration).count();
+  tools_.journal.write(runtime::Severity::Notice,
+                       "failed over from " + effect.from + " to " + effect.to + " in " + std::to_string(ms) + " ms",
+                       {{"MESSAGE_ID", k_failover_id},
+                        {"IOTC_HUB", effect.to},
+                        {"IOTC_DURATION_USEC", std::to_string(effect.duration.count())}});
+  tools_.bus.failed_over(effect.from, effect.to, effect.duration);
+}
+
+void Interpreter::act(const core::effect::End& /*effect*/) { tools_.end(); }
+
+std::vector<core::HistoryEntry> Interpreter::history(std::uint32_t max) const {
+  const auto count = std::min<std::size_t>(max, history_.size());
+  return {history_.begin(), history_.begin() + static_cast<std::ptrdiff_t>(count)};
+}
+
+}  // namespace iotc_ha::daemon

@@ -1,0 +1,100 @@
+#include "agent.hpp"
+
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <string>
+
+namespace {
+
+using namespace iotc_ha;
+
+/// EX_CONFIG of sysexits.h; the unit does not restart after it (RestartPreventExitStatus=78).
+constexpr int k_exit_configuration = 78;
+
+struct Options {
+  std::string config = "/etc/iotc-ha.conf";
+  std::string state_dir;
+  std::string bus = "system";
+  bool check = false;
+};
+
+/// systemd hands folders over in the environment; it is read before there is any other thread.
+std::string environment(const char* name, const char* otherwise = "") {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  return value != nullptr ? value : otherwise;
+}
+
+int run(const Options& options) {
+  // Paho takes these even for plain TLS; the proxy comes from the configuration alone.
+  for (const char* name : {"http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"}) {
+    unsetenv(name);  // NOLINT(concurrency-mt-unsafe)
+  }
+  config::Sources sources{options.config, {}};
+  if (const auto credentials = environment("CREDENTIALS_DIRECTORY"); !credentials.empty()) {
+    sources.credentials_directory = credentials;
+  }
+
+  auto configured = config::load(sources);
+  if (!configured) {
+    for (const config::Fault& fault : configured.error()) std::cerr << to_string(fault) << '\n';
+    return k_exit_configuration;
+  }
+  auto settings = daemon::make_settings(std::move(*configured));
+  if (!settings) {
+    std::cerr << options.config << ": " << settings.error().what << '\n';
+    return k_exit_configuration;
+  }
+  if (options.check) {
+    std::cout << options.config << ": no faults found\n";
+    return EXIT_SUCCESS;
+  }
+
+  runtime::Journal journal("iotc-ha");
+  if (const auto level = runtime::parse_severity(settings->config.log.level)) journal.set_level(*level);
+  runtime::Loop loop;
+  std::signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an error of the write, not the end of us
+
+  auto store = spool::Store::open(options.state_dir, loop.poster(), [&journal](const core::Error& error) {
+    journal.write(runtime::Severity::Error, error.what);
+  });
+  if (!store) {
+    journal.write(runtime::Severity::Critical, store.error().what);
+    return EXIT_FAILURE;
+  }
+
+  // The signals are blocked before the agent makes its workers, so that only the loop sees them.
+  daemon::Agent* agent = nullptr;
+  loop.on_signal(SIGTERM, [&agent] { agent->stop(); });
+  loop.on_signal(SIGINT, [&agent] { agent->stop(); });
+  loop.on_signal(SIGHUP, [&agent] { agent->reload(); });
+  daemon::Agent the_agent(loop, journal, std::move(sources), std::move(*settings), std::move(*store), options.bus);
+  agent = &the_agent;
+  agent->begin();
+  return loop.run();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  options.state_dir = environment("STATE_DIRECTORY", "/var/lib/iotc-ha");
+  CLI::App app{"Keeps an Azure IoT device reachable when its hub is lost.", "iotc-had"};
+  app.set_version_flag("--version", std::string{"iotc-had "} + IOTC_HA_VERSION);
+  app.add_option("--config", options.config, "configuration file; drop-ins are FILE.d/*.conf")->capture_default_str();
+  app.add_option("--state-dir", options.state_dir, "folder for what must outlive the process")->capture_default_str();
+  app.add_option("--bus", options.bus, "system, session, or a D-Bus address")->capture_default_str();
+  app.add_flag("--check", options.check, "read the configuration, name every fault, and end");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    return run(options);
+  } catch (const std::exception& error) {
+    // Libraries' exceptions stop in their adapters; what comes here is a broken invariant or a machine without memory.
+    std::cerr << "iotc-had: " << error.what() << '\n';
+    return EXIT_FAILURE;
+  }
+}

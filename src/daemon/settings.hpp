@@ -1,0 +1,26 @@
+#pragma once
+
+#include <iotc_ha/config/config.hpp>
+#include <iotc_ha/core/error.hpp>
+#include <iotc_ha/core/secret.hpp>
+#include <iotc_ha/spool/store.hpp>
+
+#include <string>
+
+namespace iotc_ha::daemon {
+
+/// A configuration that is in force, and what follows from it.
+struct Settings {
+  config::Config config;
+  core::Secret device_key;  ///< base64; signs the tokens for DPS and for every hub
+
+  [[nodiscard]] spool::AssignmentKey assignment_key() const;
+};
+
+/// Derives what follows. Error BadCredential when the configured key cannot serve.
+[[nodiscard]] core::Result<Settings> make_settings(config::Config config);
+
+/// True when the two would connect differently, so that a session opened under one is wrong under the other.
+[[nodiscard]] bool connection_differs(const Settings& a, const Settings& b);
+
+}  // namespace iotc_ha::daemon
