@@ -1,0 +1,175 @@
+#include "told.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <iomanip>
+#include <sstream>
+
+// Every state x every event, as a table in transitions.golden that a reviewer can read. After a change that is meant,
+// write it anew with IOTC_HA_UPDATE_GOLDEN=1 and read the difference.
+namespace iotc_ha::core::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Instant k_now{1000s};
+const Assignment k_a{"hub-a", "dev"};
+const Assignment k_b{"hub-b", "dev"};
+constexpr AttemptId k_own{7};
+constexpr AttemptId k_old{3};
+
+Context context_at(Instant now) {
+  return {.now = now,
+          .wall = WallTime{now.time_since_epoch()},
+          .chance = 0.5,
+          .policy = Policy::fast(),
+          .token_life = 3600s};
+}
+
+struct Named {
+  std::string name;
+  State state;
+};
+std::vector<Named> states() {
+  using state::Backoff;
+  using state::Connecting;
+  const Instant until = k_now + 20s;
+  return {
+      {"Provisioning", state::Provisioning{k_own, until}},
+      {"Connecting, remembered", Connecting{k_own, k_a, Connecting::Origin::Remembered, until}},
+      {"Connecting, assigned", Connecting{k_own, k_a, Connecting::Origin::Assigned, until}},
+      {"Connecting, renewal", Connecting{k_own, k_a, Connecting::Origin::Renewal, until}},
+      {"Connected, not yet stable", state::Connected{k_own, k_a, k_now - 10s, until, k_now + 600s, until}},
+      {"Connected, stable", state::Connected{k_own, k_a, k_now - 90s, k_now - 30s, until, until}},
+      {"Reprovision, hub", state::Reprovision{state::Reprovision::TryRemembered{k_own, k_a}, until}},
+      {"Reprovision, DPS", state::Reprovision{state::Reprovision::AskDps{k_own, ""}, until}},
+      {"Reprovision, DPS, refused", state::Reprovision{state::Reprovision::AskDps{k_own, "hub-a"}, until}},
+      {"Backoff, then hub", Backoff{Backoff::Next::TryRemembered, until}},
+      {"Backoff, then DPS", Backoff{Backoff::Next::AskDps, until}},
+      {"Halted", state::Halted{until}},
+      {"Stopping, session open", state::Stopping{k_own, until}},
+      {"Stopping", state::Stopping{{}, until}},
+  };
+}
+
+struct NamedEvent {
+  std::string name;
+  Event event;
+  Instant now = k_now;
+};
+std::vector<NamedEvent> events() {
+  const auto error = [](Fault fault) { return Error{fault, "…", {}}; };
+  return {
+      {"DPS: hub-a", event::Assigned{k_own, k_a}},
+      {"DPS: hub-b", event::Assigned{k_own, k_b}},
+      {"DPS: hub-b (old)", event::Assigned{k_old, k_b}},
+      {"DPS: throttled", event::DpsFailed{k_own, error(Fault::DpsThrottled)}},
+      {"DPS: unreachable", event::DpsFailed{k_own, error(Fault::Unreachable)}},
+      {"DPS: unauthorized", event::DpsFailed{k_own, error(Fault::DpsUnauthorized)}},
+      {"DPS: disabled", event::DpsFailed{k_own, error(Fault::DpsDisabled)}},
+      {"DPS: failed", event::DpsFailed{k_own, error(Fault::DpsFailed)}},
+      {"DPS: failed (old)", event::DpsFailed{k_old, error(Fault::DpsFailed)}},
+      {"session opened", event::SessionOpened{k_own}},
+      {"session opened (old)", event::SessionOpened{k_old}},
+      {"hub: connection lost", event::HubLost{k_own, error(Fault::ConnectionLost)}},
+      {"hub: silent", event::HubLost{k_own, error(Fault::Silent)}},
+      {"hub: CONNACK 3", event::HubLost{k_own, error(Fault::HubUnavailable)}},
+      {"hub: CONNACK 4", event::HubLost{k_own, error(Fault::HubBadCredentials)}},
+      {"hub: CONNACK 5", event::HubLost{k_own, error(Fault::HubNotAuthorized)}},
+      {"hub: lost (old)", event::HubLost{k_old, error(Fault::ConnectionLost)}},
+      {"session closed", event::SessionClosed{k_own}},
+      {"session closed (old)", event::SessionClosed{k_old}},
+      {"timer, early", event::TimeReached{}},
+      {"timer, deadline", event::TimeReached{}, k_now + 20s},
+      {"Reconnect()", event::ReconnectAsked{}},
+      {"Reprovision()", event::ReprovisionAsked{}},
+      {"reload, same", event::Reloaded{false, k_a}},
+      {"reload, other, none known", event::Reloaded{true, {}}},
+      {"reload, other, hub-b known", event::Reloaded{true, k_b}},
+      {"stop", event::StopAsked{}},
+  };
+}
+
+std::string table() {
+  std::ostringstream out;
+  for (const auto& [state_name, state] : states()) {
+    out << "== " << state_name << "\n";
+    for (const auto& [event_name, event, now] : events()) {
+      Supervisor before{state, {}, {}};
+      before.memory.attempts_made = 7;
+      before.memory.remembered = k_a;
+      before.memory.last_hub = "hub-a";
+      before.status.state = name_of(state);
+      const Step after = step(before, event, context_at(now));
+      const std::string to = told(after.supervisor.state);
+      const bool nothing = after.effects.empty() && to == told(state);
+      out << std::left << std::setw(28) << event_name;
+      if (nothing) {
+        out << "-\n";
+      } else {
+        out << std::setw(32) << to << std::setw(10) << seconds(deadline(after.supervisor.state) - now)
+            << told(after.effects) << "\n";
+      }
+    }
+    out << "\n";
+  }
+  std::istringstream lines(out.str());
+  std::string trimmed;
+  for (std::string line; std::getline(lines, line);) {
+    line.erase(line.find_last_not_of(' ') + 1);
+    trimmed += line + "\n";
+  }
+  return trimmed;
+}
+
+TEST(Transitions, OfEveryStateAndEveryEventAreThoseOfTheGoldenTable) {
+  const std::string now = table();
+  if (std::getenv("IOTC_HA_UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(IOTC_HA_GOLDEN_TRANSITIONS) << now;
+    GTEST_SKIP() << "the golden table was written anew; read the difference";
+  }
+  std::ifstream file(IOTC_HA_GOLDEN_TRANSITIONS);
+  ASSERT_TRUE(file) << IOTC_HA_GOLDEN_TRANSITIONS;
+  std::stringstream golden;
+  golden << file.rdbuf();
+  EXPECT_EQ(golden.str(), now) << "IOTC_HA_UPDATE_GOLDEN=1 writes the table anew";
+}
+
+TEST(Transitions, LeaveEveryStateWithADeadlineInTheFuture) {
+  for (const auto& [state_name, state] : states()) {
+    for (const auto& [event_name, event, now] : events()) {
+      Supervisor before{state, {}, {}};
+      before.memory.attempts_made = 7;
+      const Step after = step(before, event, context_at(now));
+      const bool ended = std::holds_alternative<state::Stopping>(after.supervisor.state);
+      EXPECT_TRUE(ended || deadline(after.supervisor.state) > now) << state_name << " x " << event_name;
+    }
+  }
+}
+
+TEST(Transitions, AreAnnouncedExactlyWhenTheStateIsEnteredAnew) {
+  for (const auto& [state_name, state] : states()) {
+    for (const auto& [event_name, event, now] : events()) {
+      Supervisor before{state, {}, {}};
+      before.status.state = name_of(state);
+      const Step after = step(before, event, context_at(now));
+      int announcements = 0;
+      for (const Effect& effect : after.effects) {
+        const auto* announce = std::get_if<effect::Announce>(&effect);
+        if (announce == nullptr) continue;
+        ++announcements;
+        EXPECT_EQ(announce->from, name_of(state));
+        EXPECT_EQ(announce->to, name_of(after.supervisor.state));
+        EXPECT_EQ(announce->line.rfind(announce->from + " -> " + announce->to + ": ", 0), 0U) << announce->line;
+      }
+      EXPECT_LE(announcements, 1) << state_name << " x " << event_name;
+      if (told(after.supervisor.state) != told(state)) EXPECT_EQ(announcements, 1) << state_name << " x " << event_name;
+      EXPECT_EQ(after.supervisor.status.state, name_of(after.supervisor.state));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace iotc_ha::core::test
