@@ -1,8 +1,7 @@
-#include "text.hpp"
-
 #include <iotc_ha/azure/dps.hpp>
 #include <iotc_ha/azure/json.hpp>
 #include <iotc_ha/azure/sas.hpp>
+#include <iotc_ha/azure/text.hpp>
 
 #include <nlohmann/json.hpp>
 

@@ -1,6 +1,5 @@
-#include "text.hpp"
-
 #include <iotc_ha/azure/json.hpp>
+#include <iotc_ha/azure/text.hpp>
 
 #include <nlohmann/json.hpp>
 

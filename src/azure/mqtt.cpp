@@ -1,7 +1,6 @@
-#include "text.hpp"
-
 #include <iotc_ha/azure/mqtt.hpp>
 #include <iotc_ha/azure/sas.hpp>
+#include <iotc_ha/azure/text.hpp>
 
 #include <cstdio>
 #include <optional>

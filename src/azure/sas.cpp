@@ -1,6 +1,5 @@
-#include "text.hpp"
-
 #include <iotc_ha/azure/sas.hpp>
+#include <iotc_ha/azure/text.hpp>
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

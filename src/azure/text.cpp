@@ -1,4 +1,4 @@
-#include "text.hpp"
+#include <iotc_ha/azure/text.hpp>
 
 #include <cstdint>
 

@@ -19,8 +19,8 @@ struct Reading {
 };
 
 /// temp from /sys/class/thermal or hwmon, battery from /sys/class/power_supply, where the machine has them; else, and
-/// for humidity always, a simulated walk. Files are read anew each time; a sensor that fails for a while falls back to
-/// the walk.
+/// for humidity always, a simulated walk. Sensors are looked for and read anew each time: one that comes, goes, fails
+/// or answers nonsense changes the source of the next reading. Reads files; never throws.
 class Sensors {
  public:
   /// `sys`: "/sys", another root in tests. `seed`: of the walk.
@@ -32,16 +32,26 @@ class Sensors {
   [[nodiscard]] std::string sources() const;
 
  private:
+  /// A value that wanders within its bounds.
+  struct Walk {
+    double value;
+    double low;
+    double high;
+    double stride;  ///< the most that it moves at once
+  };
+  Reading step(Walk& walk);
+
   std::filesystem::path sys_;
-  std::uint64_t walk_;
-  double temp_ = 20.2;
-  double humidity_ = 40.4;
-  double battery_ = 60.6;
+  std::uint64_t random_state_;
+  Walk temp_{20.2, 15.0, 30.0, 0.3};
+  Walk humidity_{40.4, 30.0, 60.0, 0.5};
+  Walk battery_{60.6, 20.0, 100.0, 0.2};
 };
 
-/// `{"temp":21.5,"humidity":40.2}`: JSON numbers, '.' whatever the locale, one decimal.
+/// `{"temp":21.5,"humidity":40.2}`: JSON numbers, '.' whatever the locale, one decimal. A value that is not finite is
+/// left out: JSON has no number for it.
 [[nodiscard]] std::string telemetry_body(const Reading& temp, const Reading& humidity);
-/// `{"battery":60.6}`, a reported patch.
+/// `{"battery":60.6}`, a reported patch; written likewise.
 [[nodiscard]] std::string battery_patch(const Reading& battery);
 
 struct MethodAnswer {
@@ -49,8 +59,8 @@ struct MethodAnswer {
   std::string json;
   std::string journal;  ///< one line, without the payload
 };
-/// `echo` answers 200 with its payload as it came (the template's request and response are both one string). Unknown:
-/// 404 and `{"error":"…"}`. A payload that is not JSON: 400 and `{"error":"…"}`.
+/// `echo` answers 200 with its payload as it came (the template's request and response are both one string), with null
+/// when there was none. Unknown: 404 and `{"error":"…"}`. A payload that is not JSON: 400 and `{"error":"…"}`.
 [[nodiscard]] MethodAnswer answer_method(std::string_view name, std::string_view payload);
 
 /// What to write into the journal for a C2D message: `setAlarm` with its time, an unknown or missing `method-name`.
@@ -60,8 +70,8 @@ struct CommandOutcome {
 };
 [[nodiscard]] CommandOutcome take_command(const core::Properties& properties, std::string_view payload);
 
-/// The acknowledgement of every property of a desired document: fanSpeed is applied (integer) or 400, any other key
-/// 404.
+/// The acknowledgement of every property of a desired document: fanSpeed is applied (an integer of 32 bits, as DTDL
+/// defines it; null, which deletes it, is 200 too) or 400, any other key 404.
 struct DesiredOutcome {
   std::vector<azure::Acknowledgement> acknowledgements;
   std::optional<std::int64_t> fan_speed;  ///< set when this document has set it

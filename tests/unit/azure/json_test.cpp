@@ -1,9 +1,10 @@
+#include "../comma_locale.hpp"
+
 #include <iotc_ha/azure/json.hpp>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <clocale>
 #include <string>
 
 namespace iotc_ha::azure {
@@ -40,13 +41,9 @@ TEST(Json, NumbersKeepTheDigitsThatTheyCameWith) {
   }
 }
 
-TEST(Json, NumbersKeepTheirPointInALocaleWithACommma) {
-  for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "C.UTF-8"}) {
-    if (std::setlocale(LC_ALL, name) != nullptr) break;  // the last is always there
-  }
-  const auto rewritten = compact_json("[1.25,-2.5e3]");
-  std::setlocale(LC_ALL, "C");
-  EXPECT_EQ(rewritten, "[1.25,-2.5e3]");
+TEST(Json, NumbersKeepTheirPointInALocaleWithAComma) {
+  const test::CommaLocale comma;
+  EXPECT_EQ(compact_json("[1.25,-2.5e3]"), "[1.25,-2.5e3]");
 }
 
 TEST(Json, ANumberThatNoDoubleCanHoldIsRefused) {

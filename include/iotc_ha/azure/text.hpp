@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-/// Small readings of untrusted text that several files of this room share.
+/// Small readings of untrusted text. Pure.
 namespace iotc_ha::azure {
 
 /// A whole decimal number and nothing else; no sign for unsigned types, no blanks.

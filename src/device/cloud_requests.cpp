@@ -1,0 +1,116 @@
+#include <iotc_ha/azure/json.hpp>
+#include <iotc_ha/azure/text.hpp>
+#include <iotc_ha/device/sample.hpp>
+
+#include <algorithm>
+
+namespace iotc_ha::device {
+namespace {
+
+MethodAnswer refuse_method(int status, std::string_view name, const std::string& why) {
+  const std::string shown = '\'' + azure::one_line(name, 80) + '\'';
+  // one_line() leaves nothing but UTF-8, which is what quoting asks for.
+  const std::string text = azure::quote_json("method " + shown + ": " + why).value();
+  return {status, R"({"error":)" + text + '}', "method " + shown + " answered " + std::to_string(status) + ": " + why};
+}
+
+/// Two digits in a range, cut off the front.
+bool take_two_digits(std::string_view& text, int low, int high) {
+  const auto number = text.size() < 2 ? std::nullopt : azure::read_number<unsigned>(text.substr(0, 2));
+  if (!number || static_cast<int>(*number) < low || static_cast<int>(*number) > high) return false;
+  text.remove_prefix(2);
+  return true;
+}
+
+bool take(std::string_view& text, char c) {
+  if (!text.starts_with(c)) return false;
+  text.remove_prefix(1);
+  return true;
+}
+
+/// The schema `time` of DTDL: "14:30", "14:30:00", "14:30:00.5Z", "14:30:00+01:00". ISO 8601 lets the seconds and the
+/// zone be left out, and IoT Central does so.
+bool is_iso_time(std::string_view text) {
+  if (!take_two_digits(text, 0, 23) || !take(text, ':') || !take_two_digits(text, 0, 59)) return false;
+  if (take(text, ':')) {
+    if (!take_two_digits(text, 0, 60)) return false;  // 60: a leap second
+    if (take(text, '.')) {
+      const std::size_t digits = std::min(text.find_first_not_of("0123456789"), text.size());
+      if (digits == 0) return false;
+      text.remove_prefix(digits);
+    }
+  }
+  if (take(text, 'Z') || text.empty()) return text.empty();
+  return (take(text, '+') || take(text, '-')) && take_two_digits(text, 0, 23) && take(text, ':') &&
+         take_two_digits(text, 0, 59) && text.empty();
+}
+
+CommandOutcome set_alarm(std::string_view payload) {
+  std::string json = azure::compact_json(payload).value_or("");
+  const std::string_view text = json;
+  if (text.size() <= 40 && text.starts_with('"') && is_iso_time(text.substr(1, text.size() - 2))) {
+    return {true, "command setAlarm: the alarm is set to " + json.substr(1, json.size() - 2)};
+  }
+  return {true, "command setAlarm: ignored, because its payload is no JSON string with an ISO 8601 time"};
+}
+
+azure::Acknowledgement acknowledge(const azure::DesiredProperty& property, int code, std::uint64_t version,
+                                   std::string description) {
+  return {property.name, property.json_value, code, version, std::move(description)};
+}
+
+/// fanSpeed is an integer in the template, which DTDL defines as one of 32 bits; 42.0 is none.
+azure::Acknowledgement apply_fan_speed(const azure::DesiredProperty& property, DesiredOutcome& outcome,
+                                       std::uint64_t version) {
+  if (property.json_value == "null") {
+    outcome.journal += "; fanSpeed removed";
+    return acknowledge(property, 200, version, "removed");
+  }
+  const std::optional<std::int32_t> speed = azure::read_number<std::int32_t>(property.json_value);
+  if (!speed) {
+    outcome.journal += "; fanSpeed refused: not an integer";
+    return acknowledge(property, 400, version, "fanSpeed must be an integer of 32 bits");
+  }
+  outcome.fan_speed = *speed;
+  outcome.journal += "; fanSpeed set to " + std::to_string(*speed);
+  return acknowledge(property, 200, version, "completed");
+}
+
+}  // namespace
+
+MethodAnswer answer_method(std::string_view name, std::string_view payload) {
+  if (name != "echo") return refuse_method(404, name, "this device does not have it");
+  if (payload.empty()) return {200, "null", "method echo answered 200"};
+  if (const auto json = azure::compact_json(payload); !json) {
+    return refuse_method(400, name, "the payload cannot be read: " + json.error().what);
+  }
+  return {200, std::string(payload), "method echo answered 200"};
+}
+
+CommandOutcome take_command(const core::Properties& properties, std::string_view payload) {
+  const auto method = std::find_if(properties.begin(), properties.end(),
+                                   [](const auto& property) { return property.first == "method-name"; });
+  if (method == properties.end()) return {false, "cloud-to-device message without a method-name: ignored"};
+  if (method->second != "setAlarm") {
+    return {false, "command '" + azure::one_line(method->second, 80) + "': ignored, this device does not have it"};
+  }
+  return set_alarm(payload);
+}
+
+DesiredOutcome apply_desired(const azure::DesiredDocument& document) {
+  DesiredOutcome outcome;
+  outcome.journal = "desired properties, version " + std::to_string(document.version);
+  std::string unknown;
+  for (const azure::DesiredProperty& property : document.properties) {
+    if (property.name == "fanSpeed") {
+      outcome.acknowledgements.push_back(apply_fan_speed(property, outcome, document.version));
+    } else {
+      outcome.acknowledgements.push_back(acknowledge(property, 404, document.version, "unknown property"));
+      unknown += (unknown.empty() ? "" : ", ") + azure::one_line(property.name, 40);
+    }
+  }
+  if (!unknown.empty()) outcome.journal += "; unknown: " + azure::one_line(unknown);
+  return outcome;
+}
+
+}  // namespace iotc_ha::device
