@@ -165,7 +165,9 @@ TEST(Transitions, AreAnnouncedExactlyWhenTheStateIsEnteredAnew) {
         EXPECT_EQ(announce->line.rfind(announce->from + " -> " + announce->to + ": ", 0), 0U) << announce->line;
       }
       EXPECT_LE(announcements, 1) << state_name << " x " << event_name;
-      if (told(after.supervisor.state) != told(state)) EXPECT_EQ(announcements, 1) << state_name << " x " << event_name;
+      if (told(after.supervisor.state) != told(state)) {
+        EXPECT_EQ(announcements, 1) << state_name << " x " << event_name;
+      }
       EXPECT_EQ(after.supervisor.status.state, name_of(after.supervisor.state));
     }
   }
