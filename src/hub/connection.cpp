@@ -1,0 +1,223 @@
+#include "connection.hpp"
+
+#include <mqtt/async_client.h>
+
+#include <limits>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace iotc_ha::hub {
+namespace {
+
+using core::Error;
+using core::Fault;
+
+constexpr std::string_view k_proxy_scheme = "http://";
+// Publishes that Paho may hold before they are on the wire. Above what the worker's queue holds, so that ours counts.
+constexpr int k_buffered_max = 4096;
+
+std::string name_of_hub(const Endpoint& endpoint) {
+  return endpoint.assignment.hub + ':' + std::to_string(endpoint.port);
+}
+
+/// MQTT 3.1.1 §3.2.2.3. Paho hands the code on as it is; its own codes are negative.
+std::optional<Error> refusal(int return_code, const std::string& hub) {
+  const auto refused = [&](Fault fault, const char* reason) {
+    return Error{fault, hub + " refused the session: " + reason + " (CONNACK " + std::to_string(return_code) + ")", {}};
+  };
+  switch (return_code) {
+    case 1: return refused(Fault::HubProtocol, "protocol version not accepted");
+    case 2: return refused(Fault::HubProtocol, "client id not accepted");
+    case 3: return refused(Fault::HubUnavailable, "server unavailable");
+    case 4: return refused(Fault::HubBadCredentials, "malformed user name or password");
+    case 5: return refused(Fault::HubNotAuthorized, "not authorized");
+    default: return std::nullopt;
+  }
+}
+
+/// A listener that only forwards. Paho calls the connect listener's on_success a second time in some set-ups and
+/// completes pending publishes from inside the destructor of the client, so the receiver must bear repetition.
+class Listener final : public mqtt::iaction_listener {
+ public:
+  using Reaction = std::function<void(const mqtt::token&)>;
+  Listener(Reaction on_success, Reaction on_failure)
+      : on_success_(std::move(on_success)), on_failure_(std::move(on_failure)) {}
+
+  void on_success(const mqtt::token& token) override { on_success_(token); }
+  void on_failure(const mqtt::token& token) override { on_failure_(token); }
+
+ private:
+  Reaction on_success_;
+  Reaction on_failure_;
+};
+
+/// Small numbers travel through Paho as the user context of a token: no allocation whose life would have to be managed.
+void* as_context(std::uint32_t number) { return reinterpret_cast<void*>(static_cast<std::uintptr_t>(number)); }
+std::uint32_t number_of(const mqtt::token& token) {
+  return static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(token.get_user_context()));
+}
+
+/// Paho tears its two threads and its globals down with the last client object and races with itself when one is made
+/// at that moment (paho.mqtt.c #1669, #1623). This one is never connected and never goes.
+void keep_paho_alive() {
+  static const auto* const kept = new mqtt::async_client("tcp://127.0.0.1:1", "never-connected");
+  static_cast<void>(kept);
+}
+
+}  // namespace
+
+struct Connection::Paho {
+  Endpoint endpoint;
+  Sink sink;
+  Listener connecting;
+  Listener subscribing;
+  Listener publishing;
+  Listener disconnecting;
+  mqtt::async_client client;  // last: it goes first, and calls the listeners while it does
+
+  Paho(Endpoint where, Sink to)
+      : endpoint(std::move(where)),
+        sink(std::move(to)),
+        connecting([this](const mqtt::token&) { sink(Connected{}); },
+                   [this](const mqtt::token& token) { sink(Broken{connect_error(token.get_return_code())}); }),
+        subscribing([this](const mqtt::token& token) { sink(Subscribed{number_of(token)}); },
+                    [this](const mqtt::token& token) { sink(Broken{subscribe_error(token)}); }),
+        publishing([this](const mqtt::token& token) { sink(Delivered{number_of(token)}); },
+                   [this](const mqtt::token& token) { sink(Broken{call_error("publish", token.get_return_code())}); }),
+        disconnecting([this](const mqtt::token&) { sink(Disconnected{}); },
+                      [this](const mqtt::token&) { sink(Disconnected{}); }),
+        // No persistence: the library's own would leave the messages behind with the next hub, and has no fsync.
+        client("ssl://" + uri_host() + ':' + std::to_string(endpoint.port), endpoint.assignment.device_id,
+               mqtt::create_options(MQTTVERSION_3_1_1, k_buffered_max)) {
+    // Once, and before connect: set later, these take the locks in the opposite order to the receive thread's. No
+    // handler for "connected": it is what makes Paho tell the connect listener twice.
+    client.set_connection_lost_handler([this](const std::string&) { sink(Broken{loss_error()}); });
+    client.set_message_callback([this](const mqtt::const_message_ptr& message) { arrived(*message); });
+  }
+
+  [[nodiscard]] std::string uri_host() const {
+    const std::string& hub = endpoint.assignment.hub;
+    return hub.find(':') == std::string::npos ? hub : '[' + hub + ']';
+  }
+
+  [[nodiscard]] mqtt::connect_options connect_options() const {
+    mqtt::ssl_options tls;
+    tls.set_ssl_version(MQTT_SSL_VERSION_TLS_1_2);
+    tls.set_verify(true);  // the host's name against the certificate; off by default
+    tls.set_enable_server_cert_auth(true);
+    if (!endpoint.ca_file.empty()) tls.set_trust_store(endpoint.ca_file.string());  // else OpenSSL's default store
+    // No error handler here: Paho C++ 1.2.0 hands the address of a local copy of these options to the C library, which
+    // uses it long after the copy is gone.
+
+    mqtt::connect_options options;
+    options.set_mqtt_version(MQTTVERSION_3_1_1);
+    options.set_clean_session(false);  // with true, the hub discards the C2D messages that it keeps for us
+    options.set_automatic_reconnect(false);
+    options.set_keep_alive_interval(endpoint.keep_alive);
+    // The session has a clock of its own and destroys this object; Paho's must never come first with less to say.
+    options.set_connect_timeout(std::chrono::duration_cast<std::chrono::seconds>(endpoint.timeout) +
+                                std::chrono::seconds{10});
+    options.set_user_name(endpoint.user_name);
+    options.set_password(endpoint.password.reveal());
+    options.set_ssl(tls);
+    if (!endpoint.proxy.empty()) {
+      // Paho wants "https://" before a proxy for TLS, although it speaks plain HTTP to it.
+      options.set_https_proxy("https://" + endpoint.proxy.substr(k_proxy_scheme.size()));
+    }
+    return options;
+  }
+
+  void arrived(const mqtt::message& message) const {
+    const auto& payload = message.get_payload_ref();
+    if (payload.size() > Sessions::k_payload_max) {
+      sink(Oversized{message.get_topic(), payload.size()});
+      return;
+    }
+    sink(Arrived{message.get_topic(), payload.empty() ? std::string() : payload.to_string()});
+  }
+
+  [[nodiscard]] Error connect_error(int return_code) const {
+    const std::string hub = name_of_hub(endpoint);
+    if (auto refused = refusal(return_code, hub)) return *std::move(refused);
+    return Error{Fault::Unreachable, "could not connect to " + hub, {}};
+  }
+
+  [[nodiscard]] Error subscribe_error(const mqtt::token& token) const {
+    const auto topics = token.get_topics();
+    const std::string filter = topics && !topics->empty() ? (*topics)[0] : std::string("?");
+    if (token.get_return_code() == 0x80) {
+      return Error{Fault::HubProtocol, name_of_hub(endpoint) + " refused the subscription " + filter, {}};
+    }
+    return call_error("subscribe", token.get_return_code());
+  }
+
+  [[nodiscard]] Error call_error(std::string_view call, int return_code) const {
+    return Error{Fault::ConnectionLost,
+                 std::string(call) + " to " + name_of_hub(endpoint) +
+                     " failed: " + mqtt::exception::printable_error(return_code),
+                 {}};
+  }
+
+  [[nodiscard]] Error loss_error() const {
+    return Error{Fault::ConnectionLost, name_of_hub(endpoint) + " closed the connection", {}};
+  }
+
+  /// Every call of Paho goes through here: its exceptions end here.
+  template <typename Call>
+  void guarded(std::string_view name, Call call) const {
+    try {
+      call();
+    } catch (const mqtt::exception& error) {
+      sink(Broken{call_error(name, error.get_return_code())});
+    }
+  }
+};
+
+Connection::Connection(Endpoint endpoint, Sink sink) {
+  try {
+    keep_paho_alive();
+    paho_ = std::make_unique<Paho>(std::move(endpoint), sink);
+  } catch (const mqtt::exception& error) {
+    sink(Broken{Error{Fault::HubProtocol, std::string("Paho takes no client: ") + error.what(), {}}});
+  }
+}
+
+Connection::~Connection() = default;
+
+void Connection::connect(const std::string& address) {
+  if (!paho_) return;
+  static_cast<void>(address);
+  paho_->guarded("connect", [this] { paho_->client.connect(paho_->connect_options(), nullptr, paho_->connecting); });
+}
+
+void Connection::subscribe(std::size_t filter, const std::string& topic_filter) {
+  if (!paho_) return;
+  paho_->guarded("subscribe", [&] {
+    paho_->client.subscribe(topic_filter, 1, as_context(static_cast<std::uint32_t>(filter)), paho_->subscribing);
+  });
+}
+
+void Connection::publish(std::uint32_t delivery, const std::string& topic, const std::string& payload, int qos) {
+  if (!paho_) return;
+  paho_->guarded("publish", [&] {
+    paho_->client.publish(topic, payload.data(), payload.size(), qos, false, as_context(delivery), paho_->publishing);
+  });
+}
+
+void Connection::disconnect() {
+  if (!paho_) return;
+  paho_->guarded("disconnect", [this] { paho_->client.disconnect(0, nullptr, paho_->disconnecting); });
+}
+
+core::Result<std::string> host_to_resolve(const Endpoint& endpoint) {
+  if (endpoint.proxy.empty()) return endpoint.assignment.hub;
+  const std::string_view proxy = endpoint.proxy;
+  const std::size_t colon = proxy.rfind(':');
+  if (!proxy.starts_with(k_proxy_scheme) || colon <= k_proxy_scheme.size() || colon + 1 == proxy.size()) {
+    return core::fail(Fault::BadConfiguration, "the proxy '" + endpoint.proxy + "' is not http://host:port");
+  }
+  return std::string(proxy.substr(k_proxy_scheme.size(), colon - k_proxy_scheme.size()));
+}
+
+}  // namespace iotc_ha::hub

@@ -1,0 +1,401 @@
+#include "connection.hpp"
+#include "lookups.hpp"
+
+#include <iotc_ha/azure/mqtt.hpp>
+#include <iotc_ha/hub/session.hpp>
+#include <iotc_ha/runtime/worker.hpp>
+
+#include <array>
+#include <charconv>
+#include <functional>
+#include <future>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace iotc_ha::hub {
+namespace {
+
+using core::Error;
+using core::Fault;
+using std::chrono::milliseconds;
+
+constexpr std::size_t k_jobs_max = 1'024;  // for the worker: more wait only if Paho hangs
+constexpr std::size_t k_held_max = 512;    // messages that a hub may send before it answers the twin; it keeps 50 C2D
+constexpr milliseconds k_disconnect_max{500};
+constexpr std::uint64_t k_opening_rid = 0;
+constexpr std::uint32_t k_unwatched = 0;  // a delivery of which nobody waits for the end
+
+/// How far the one session has come.
+enum class Phase : std::uint8_t {
+  Resolving,
+  Connecting,
+  Subscribing,
+  ReadingTwin,
+  Open,
+  Draining,       ///< close() was called; what is in flight may still be answered
+  Disconnecting,  ///< the DISCONNECT is with Paho
+};
+
+std::string_view doing(Phase phase) {
+  switch (phase) {
+    case Phase::Resolving: return "resolving its name";
+    case Phase::Connecting: return "connecting";
+    case Phase::Subscribing: return "waiting for the SUBACKs";
+    case Phase::ReadingTwin: return "waiting for the twin";
+    case Phase::Open:
+    case Phase::Draining:
+    case Phase::Disconnecting: break;
+  }
+  return "open";
+}
+
+struct Session {
+  core::AttemptId attempt;
+  Endpoint endpoint;
+  std::array<std::string, 4> filters;
+  Phase phase = Phase::Resolving;
+  core::Instant deadline;  // of every phase but Open
+  std::set<std::size_t> subscribed;
+  std::uint32_t last_delivery = k_unwatched;
+  std::map<std::uint32_t, std::uint64_t> in_flight;  // delivery to sequence
+  std::set<std::uint64_t> asked;                     // rids of twin requests without an answer
+  std::vector<Notice> held;                          // what came before Opened
+};
+
+/// What the worker owns. Only its jobs touch it.
+struct Bench {
+  std::unique_ptr<Connection> connection;
+};
+
+std::string in_seconds(milliseconds time) {
+  const auto tenths = time.count() / 100;
+  return std::to_string(tenths / 10) + (tenths % 10 == 0 ? "" : '.' + std::to_string(tenths % 10)) + " s";
+}
+
+std::optional<std::uint64_t> number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+/// Everything here is the loop thread's; `mqtt` runs Paho, and what Paho says comes back through happened().
+struct Sessions::Inside : std::enable_shared_from_this<Inside> {
+  runtime::Loop& loop;
+  std::function<void(Notice)> on_notice;
+  Lookups lookups;
+  std::unique_ptr<runtime::Loop::Timer> timer;
+  std::shared_ptr<Bench> bench = std::make_shared<Bench>();
+  runtime::Worker mqtt{"mqtt", k_jobs_max};
+  std::optional<Session> session;
+  bool abandoned = false;
+
+  Inside(runtime::Loop& its_loop, std::function<void(Notice)> to)
+      : loop(its_loop),
+        on_notice(std::move(to)),
+        lookups(its_loop, [this](const std::string& host, Lookups::Answer found) { resolved(host, std::move(found)); }),
+        timer(its_loop.make_timer([this] { time_reached(); })) {}
+
+  // ---- the life of a session -----------------------------------------------------------------------------------
+
+  void open(core::AttemptId attempt, Endpoint endpoint) {
+    if (session) end_from_a_call(Error{Fault::Cancelled, "given up for another session", {}});
+    const core::Instant deadline = loop.now() + endpoint.timeout;
+    const auto host = host_to_resolve(endpoint);
+    auto filters = azure::hub_subscriptions(endpoint.assignment.device_id);
+    session.emplace(
+        Session{attempt, std::move(endpoint), std::move(filters), Phase::Resolving, deadline, {}, {}, {}, {}, {}});
+    timer->arm(deadline);
+    if (!host) return end_from_a_call(host.error());
+    if (!lookups.ask(*host)) {
+      end_from_a_call(Error{Fault::Busy, "cannot resolve " + *host + ": too many look-ups hang already", {}});
+    }
+  }
+
+  void resolved(const std::string& host, Lookups::Answer found) {
+    if (!session || session->phase != Phase::Resolving || host_to_resolve(session->endpoint) != host) return;
+    if (!found) return lose(found.error());
+    session->phase = Phase::Connecting;
+    Connection::Sink sink = [weak = weak_from_this(), &loop = loop, attempt = session->attempt](Happening what) {
+      loop.post([weak, attempt, what = std::move(what)]() mutable {
+        const auto self = weak.lock();
+        if (self && self->session && self->session->attempt == attempt) self->happened(std::move(what));
+      });
+    };
+    on_worker([bench = bench, endpoint = session->endpoint, address = *found, sink = std::move(sink)] {
+      bench->connection = std::make_unique<Connection>(endpoint, sink);
+      bench->connection->connect(address);
+    });
+  }
+
+  void happened(Happening what) {
+    std::visit([this](auto& each) { on(std::move(each)); }, what);
+  }
+
+  void on(Connected /*event*/) {
+    if (session->phase != Phase::Connecting) return;
+    session->phase = Phase::Subscribing;
+    with_connection([filters = session->filters](Connection& connection) {
+      for (std::size_t i = 0; i < filters.size(); ++i) connection.subscribe(i, filters.at(i));
+    });
+  }
+
+  void on(Subscribed event) {
+    if (session->phase != Phase::Subscribing) return;
+    session->subscribed.insert(event.filter);
+    if (session->subscribed.size() < session->filters.size()) return;
+    // Not sooner: the answer to a GET that overtakes the subscription of the answers would be lost.
+    session->phase = Phase::ReadingTwin;
+    publish(k_unwatched, azure::twin_get_topic(k_opening_rid), "", 0);
+  }
+
+  void on(Arrived event) {
+    auto topic = azure::parse_inbound_topic(event.topic, session->endpoint.assignment.device_id);
+    if (!topic) return deliver(Ignored{session->attempt, topic.error()});
+    std::visit([&](auto& each) { take(std::move(each), std::move(event.payload)); }, *topic);
+  }
+
+  void on(Oversized event) {
+    deliver(Ignored{session->attempt, Error{Fault::PayloadTooLarge,
+                                            "dropped a message of " + std::to_string(event.bytes) + " bytes on " +
+                                                event.topic.substr(0, event.topic.find('?')),
+                                            {}}});
+  }
+
+  void on(Delivered event) {
+    const auto found = session->in_flight.find(event.delivery);
+    if (found == session->in_flight.end()) return;  // Paho may tell twice
+    const std::uint64_t sequence = found->second;
+    session->in_flight.erase(found);
+    deliver(TelemetryAcknowledged{session->attempt, sequence});
+    disconnect_when_drained();
+  }
+
+  void on(Disconnected /*event*/) {
+    if (session->phase == Phase::Disconnecting) finish(Closed{session->attempt});
+  }
+
+  void on(Broken event) {
+    if (session->phase >= Phase::Draining) return finish(Closed{session->attempt});  // it was to end anyway
+    lose(std::move(event.error));
+  }
+
+  void take(azure::TwinResponse response, std::string payload) {
+    const auto rid = number(response.rid);
+    if (session->phase == Phase::ReadingTwin && rid == k_opening_rid)
+      return opened(response.status, std::move(payload));
+    if (!rid || session->asked.erase(*rid) == 0) {
+      return deliver(Ignored{session->attempt,
+                             Error{Fault::HubProtocol,
+                                   "an answer about the twin that nobody asked for, $rid=" + response.rid.substr(0, 64),
+                                   {}}});
+    }
+    deliver(TwinAnswered{session->attempt, *rid, response.status, std::move(payload)});
+    disconnect_when_drained();
+  }
+  void take(azure::DesiredPatch /*topic*/, std::string payload) {
+    deliver(DesiredPatched{session->attempt, std::move(payload)});
+  }
+  void take(azure::MethodRequest request, std::string payload) {
+    deliver(MethodInvoked{session->attempt, std::move(request.name), std::move(request.rid), std::move(payload)});
+  }
+  void take(azure::CloudMessage message, std::string payload) {
+    deliver(CommandReceived{session->attempt, std::move(message.properties), std::move(payload)});
+  }
+
+  void opened(int status, std::string twin) {
+    if (status != 200) {
+      const bool passing = status == 429 || status >= 500;
+      return lose(
+          Error{passing ? Fault::HubUnavailable : Fault::HubProtocol,
+                session->endpoint.assignment.hub + " answered the GET of the twin with " + std::to_string(status),
+                {}});
+    }
+    session->phase = Phase::Open;
+    timer->disarm();
+    const core::AttemptId attempt = session->attempt;
+    std::vector<Notice> held = std::exchange(session->held, {});
+    on_notice(Opened{attempt, std::move(twin)});
+    for (Notice& each : held) {
+      if (!session || session->attempt != attempt) return;  // ended by who was told
+      on_notice(std::move(each));
+    }
+  }
+
+  /// What comes from the hub before Opened waits for it, so that nobody has to deal with a patch of an unknown twin.
+  void deliver(Notice notice) {
+    if (session->phase >= Phase::Open) return on_notice(std::move(notice));
+    session->held.push_back(std::move(notice));
+    if (session->held.size() <= k_held_max) return;
+    lose(Error{Fault::HubProtocol,
+               session->endpoint.assignment.hub + " sent " + std::to_string(k_held_max) + " messages before the twin",
+               {}});
+  }
+
+  // ---- the end -------------------------------------------------------------------------------------------------
+
+  void close(milliseconds drain) {
+    if (session->phase >= Phase::Draining) return;
+    if (session->phase < Phase::Open) {  // nothing to take leave of
+      return finish_from_a_call(Closed{session->attempt});
+    }
+    session->phase = Phase::Draining;
+    session->deadline = loop.now() + drain;
+    timer->arm(session->deadline);
+    disconnect_when_drained();
+  }
+
+  void disconnect_when_drained() {
+    // The session may be over: the notice before this call was an invitation to end it.
+    if (!session || session->phase != Phase::Draining) return;
+    if (!session->in_flight.empty() || !session->asked.empty()) return;
+    disconnect();
+  }
+
+  void disconnect() {
+    session->phase = Phase::Disconnecting;
+    session->deadline = loop.now() + k_disconnect_max;
+    timer->arm(session->deadline);
+    with_connection([](Connection& connection) { connection.disconnect(); });
+  }
+
+  void time_reached() {
+    if (!session || session->phase == Phase::Open) return;
+    if (loop.now() < session->deadline) return timer->arm(session->deadline);
+    if (session->phase == Phase::Draining) return disconnect();
+    if (session->phase == Phase::Disconnecting) return finish(Closed{session->attempt});
+    lose(Error{Fault::TimedOut,
+               session->endpoint.assignment.hub + " did not open a session within " +
+                   in_seconds(session->endpoint.timeout) + ": still " + std::string(doing(session->phase)),
+               {}});
+  }
+
+  void lose(Error error) { finish(Lost{session->attempt, std::move(error)}); }
+
+  /// Says the last word about the session, and what it had held back before that: C2D messages in it are acknowledged
+  /// to the hub already and do not come again.
+  void finish(Notice last_word) {
+    std::vector<Notice> held = std::exchange(session->held, {});
+    forget();
+    for (Notice& each : held) on_notice(std::move(each));
+    on_notice(std::move(last_word));
+  }
+
+  /// The same from inside a call of the owner, who is told later.
+  void finish_from_a_call(Notice last_word) {
+    std::vector<Notice> words = std::exchange(session->held, {});
+    words.push_back(std::move(last_word));
+    forget();
+    loop.post([weak = weak_from_this(), words = std::move(words)]() mutable {
+      const auto self = weak.lock();
+      for (Notice& each : words) {
+        if (self) self->on_notice(std::move(each));
+      }
+    });
+  }
+  void end_from_a_call(Error error) { finish_from_a_call(Lost{session->attempt, std::move(error)}); }
+
+  void forget() {
+    session.reset();
+    timer->disarm();
+    // If the worker takes no more jobs it hangs in Paho; the next one it does take replaces the connection anyway.
+    static_cast<void>(mqtt.post([bench = bench] { bench->connection.reset(); }));
+  }
+
+  // ---- the way to Paho -----------------------------------------------------------------------------------------
+
+  void on_worker(runtime::Worker::Job job) {
+    if (mqtt.post(std::move(job))) return;
+    end_from_a_call(
+        Error{Fault::Busy, "the MQTT worker hangs: " + std::to_string(k_jobs_max) + " calls wait for it", {}});
+  }
+
+  template <typename Call>
+  void with_connection(Call call) {
+    on_worker([bench = bench, call = std::move(call)] {
+      if (bench->connection) call(*bench->connection);
+    });
+  }
+
+  void publish(std::uint32_t delivery, std::string topic, std::string payload, int qos) {
+    with_connection([delivery, topic = std::move(topic), payload = std::move(payload), qos](Connection& connection) {
+      connection.publish(delivery, topic, payload, qos);
+    });
+  }
+
+  [[nodiscard]] bool is_open(core::AttemptId attempt) const {
+    return session && session->attempt == attempt && session->phase == Phase::Open;
+  }
+
+  /// Ends Paho's part. True when the worker has come back from it.
+  bool end_worker(milliseconds limit) {
+    auto gone = std::make_shared<std::promise<void>>();
+    auto done = gone->get_future();
+    const bool taken = mqtt.post([bench = bench, gone] {
+      bench->connection.reset();
+      gone->set_value();
+    });
+    return taken && done.wait_for(limit) == std::future_status::ready;
+  }
+};
+
+Sessions::Sessions(runtime::Loop& loop, std::function<void(Notice)> on_notice)
+    : inside_(std::make_shared<Inside>(loop, std::move(on_notice))) {}
+
+Sessions::~Sessions() {
+  inside_->session.reset();
+  if (!inside_->abandoned && !inside_->end_worker(k_end_max)) abandon();
+}
+
+void Sessions::open(core::AttemptId attempt, Endpoint endpoint) { inside_->open(attempt, std::move(endpoint)); }
+
+void Sessions::send(core::AttemptId attempt, core::Telemetry message) {
+  if (!inside_->is_open(attempt)) return;
+  Session& session = *inside_->session;
+  const std::uint32_t delivery =
+      ++session.last_delivery == k_unwatched ? ++session.last_delivery : session.last_delivery;
+  session.in_flight.emplace(delivery, message.sequence);
+  std::string topic = azure::telemetry_topic(session.endpoint.assignment.device_id, message);
+  inside_->publish(delivery, std::move(topic), std::move(message.body), 1);
+}
+
+// QoS 0 from here on, as in Microsoft's SDKs: the answer of the hub is the acknowledgement, and a method's caller waits
+// with a limit of its own.
+
+void Sessions::report(core::AttemptId attempt, std::uint64_t rid, std::string patch_json) {
+  if (!inside_->is_open(attempt)) return;
+  inside_->session->asked.insert(rid);
+  inside_->publish(k_unwatched, azure::twin_patch_topic(rid), std::move(patch_json), 0);
+}
+
+void Sessions::get_twin(core::AttemptId attempt, std::uint64_t rid) {
+  if (!inside_->is_open(attempt)) return;
+  inside_->session->asked.insert(rid);
+  inside_->publish(k_unwatched, azure::twin_get_topic(rid), "", 0);
+}
+
+void Sessions::answer_method(core::AttemptId attempt, std::string rid, int status, std::string json) {
+  if (!inside_->is_open(attempt)) return;
+  inside_->publish(k_unwatched, azure::method_response_topic(status, rid), std::move(json), 0);
+}
+
+void Sessions::close(core::AttemptId attempt, std::chrono::milliseconds drain) {
+  if (inside_->session && inside_->session->attempt == attempt) inside_->close(drain);
+}
+
+std::optional<std::chrono::microseconds> Sessions::stuck_for() const { return inside_->mqtt.busy_for(); }
+
+void Sessions::abandon() {
+  inside_->abandoned = true;
+  inside_->mqtt.abandon();
+}
+
+}  // namespace iotc_ha::hub
