@@ -53,6 +53,11 @@ AttemptId Decision::new_attempt() {
   return AttemptId{++next_.memory.attempts_made};
 }
 
+std::uint32_t Decision::waits_in_a_row() const {
+  const Memory& memory = next_.memory;
+  return std::max({memory.hub_waits, memory.dps_waits, memory.same_hub_waits, memory.halts});
+}
+
 void Decision::enter(State state, Line line) {
   const std::string from = next_.status.state.empty() ? "Start" : next_.status.state;
   const std::string to{name_of(state)};
@@ -74,7 +79,8 @@ void Decision::ask_dps_for_the_first_time(const std::string& why) {
   const AttemptId attempt = new_attempt();
   const auto timeout = context_.policy.dps_timeout;
   add(effect::AskDps{attempt, timeout});
-  enter(state::Provisioning{attempt, context_.now + timeout + k_worker_grace}, {why + "; asking DPS", "", {}, 0});
+  enter(state::Provisioning{attempt, context_.now + timeout + k_worker_grace},
+        {why + "; asking DPS", "", {}, waits_in_a_row()});
 }
 
 void Decision::ask_dps_again(const std::string& why, std::string avoid, const std::optional<Error>& cause) {
@@ -83,7 +89,7 @@ void Decision::ask_dps_again(const std::string& why, std::string avoid, const st
   add(effect::AskDps{attempt, timeout});
   enter(state::Reprovision{state::Reprovision::AskDps{attempt, std::move(avoid)},
                            context_.now + timeout + k_worker_grace},
-        {why + "; asking DPS", next_.memory.last_hub, cause, next_.memory.dps_waits});
+        {why + "; asking DPS", next_.memory.last_hub, cause, waits_in_a_row()});
 }
 
 void Decision::try_remembered(const std::string& why, const Assignment& target, const std::optional<Error>& cause) {
@@ -91,7 +97,7 @@ void Decision::try_remembered(const std::string& why, const Assignment& target, 
   const auto timeout = context_.policy.remembered_timeout;
   add(effect::OpenSession{attempt, target, timeout});
   enter(state::Reprovision{state::Reprovision::TryRemembered{attempt, target}, context_.now + timeout + k_worker_grace},
-        {why + "; trying " + target.hub + " once, then DPS", target.hub, cause, next_.memory.hub_waits});
+        {why + "; trying " + target.hub + " once, then DPS", target.hub, cause, waits_in_a_row()});
 }
 
 void Decision::connect(const std::string& why, const Assignment& target, state::Connecting::Origin origin) {
@@ -100,7 +106,7 @@ void Decision::connect(const std::string& why, const Assignment& target, state::
                                                                        : context_.policy.connect_timeout;
   add(effect::OpenSession{attempt, target, timeout});
   enter(state::Connecting{attempt, target, origin, context_.now + timeout + k_worker_grace},
-        {why + "; connecting to " + target.hub, target.hub, {}, 0});
+        {why + "; connecting to " + target.hub, target.hub, {}, waits_in_a_row()});
 }
 
 void Decision::connected(AttemptId attempt, const Assignment& at) {
@@ -179,7 +185,7 @@ void Decision::note_loss() {
 
 void Decision::after_dps_failure(const Error& error) {
   note_error(error);
-  const std::string why = "DPS: " + spoken(error);
+  const std::string why = spoken(error);
   if (!is_ours_to_wait_out(error.fault)) return halt(why, error);
   Memory& memory = next_.memory;
   const Policy& policy = context_.policy;

@@ -50,6 +50,8 @@ class Decision {
     std::uint32_t repeat = 0;
   };
   [[nodiscard]] AttemptId new_attempt();
+  /// In a long outage the same lines come again and again; this says for how many rounds they have.
+  [[nodiscard]] std::uint32_t waits_in_a_row() const;
   void enter(State state, Line line);
 
   Supervisor next_;

@@ -59,6 +59,12 @@ int run(const Options& options) {
   runtime::Loop loop;
   std::signal(SIGPIPE, SIG_IGN);  // a peer that is gone is an error of the write, not the end of us
 
+  // The signals are blocked before anything makes a thread, so that only the loop sees them.
+  daemon::Agent* agent = nullptr;
+  loop.on_signal(SIGTERM, [&agent] { agent->stop(); });
+  loop.on_signal(SIGINT, [&agent] { agent->stop(); });
+  loop.on_signal(SIGHUP, [&agent] { agent->reload(); });
+
   auto store = spool::Store::open(options.state_dir, loop.poster(), [&journal](const core::Error& error) {
     journal.write(runtime::Severity::Error, error.what);
   });
@@ -66,12 +72,6 @@ int run(const Options& options) {
     journal.write(runtime::Severity::Critical, store.error().what);
     return EXIT_FAILURE;
   }
-
-  // The signals are blocked before the agent makes its workers, so that only the loop sees them.
-  daemon::Agent* agent = nullptr;
-  loop.on_signal(SIGTERM, [&agent] { agent->stop(); });
-  loop.on_signal(SIGINT, [&agent] { agent->stop(); });
-  loop.on_signal(SIGHUP, [&agent] { agent->reload(); });
   daemon::Agent the_agent(loop, journal, std::move(sources), std::move(*settings), std::move(*store), options.bus);
   agent = &the_agent;
   agent->begin();
