@@ -1,0 +1,230 @@
+#include "agent.hpp"
+#include "connection.hpp"
+#include "log_control.hpp"
+#include "text.hpp"
+
+#include <iotc_ha/bus/service.hpp>
+#include <iotc_ha/runtime/worker.hpp>
+
+#include <future>
+#include <optional>
+#include <utility>
+
+namespace iotc_ha::bus {
+namespace {
+
+constexpr std::chrono::seconds k_retry_after{2};
+// A bus that is well answers within milliseconds; who started us shall find us there when we say that we are ready.
+constexpr std::chrono::seconds k_first_wait{1};
+constexpr std::chrono::milliseconds k_farewell{500};
+// So that one caller who floods us cannot keep the loop from its other work.
+constexpr int k_messages_a_turn = 64;
+
+core::Status sendable(core::Status status) {
+  for (std::string* text : {&status.state, &status.state_reason, &status.current_hub, &status.previous_hub,
+                            &status.device_id, &status.last_error.name, &status.last_error.text}) {
+    *text = bus::sendable(*text);
+  }
+  return status;
+}
+
+}  // namespace
+
+/// Joining and leaving a bus may block, so that a worker does both; between them the connection is the loop's alone.
+class Service::Inside final : public runtime::Loop::Pollable {
+ public:
+  Inside(runtime::Loop& loop, std::string address, Identity identity, Requests requests,
+         std::function<void(const std::string&)> note);
+  ~Inside() override;
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+
+  Wanted wanted() override;
+  void ready() override;
+
+  void publish(Shown shown);
+  void failed_over(const std::string& from, const std::string& to, std::chrono::microseconds duration);
+  [[nodiscard]] const Shown& shown() const { return shown_; }
+
+ private:
+  using Joined = tl::expected<std::shared_ptr<sdbus::IConnection>, Refusal>;
+  /// Our presence on a bus. Members go in the reverse order: the loop lets go of the socket before it is closed.
+  struct Presence {
+    std::shared_ptr<sdbus::IConnection> connection;
+    std::unique_ptr<Agent> agent;
+    std::unique_ptr<LogControl> log_control;
+    std::unique_ptr<runtime::Loop::Attachment> attachment;
+  };
+
+  void join();
+  void joined();
+  void be_present(std::shared_ptr<sdbus::IConnection> connection);
+  void retry(Trouble trouble, const std::string& why);
+  std::future<void> leave();
+  template <typename Emit>
+  void emit(Emit emit);
+
+  runtime::Loop& loop_;
+  const std::string address_;
+  const Requests requests_;
+  const std::function<void(const std::string&)> note_;
+  Shown shown_;
+  Trouble trouble_ = Trouble::None;
+  std::optional<std::string> broken_;  ///< why an emission failed: ready() acts on it, outside of any handler
+  std::shared_ptr<Inside*> self_ = std::make_shared<Inside*>(this);  ///< gone with us; what is posted asks for it
+  runtime::Worker worker_{"bus", 4};
+  std::future<Joined> joining_;  ///< valid while the worker is at it
+  std::unique_ptr<runtime::Loop::Timer> retry_timer_;
+  std::optional<Presence> presence_;
+};
+
+Service::Inside::Inside(runtime::Loop& loop, std::string address, Identity identity, Requests requests,
+                        std::function<void(const std::string&)> note)
+    : loop_(loop),
+      address_(std::move(address)),
+      requests_(std::move(requests)),
+      note_(std::move(note)),
+      shown_{{}, {bus::sendable(identity.version), bus::sendable(identity.model_id)}},
+      retry_timer_(loop.make_timer([this] { join(); })) {
+  join();
+  if (joining_.valid() && joining_.wait_for(k_first_wait) == std::future_status::ready) joined();
+}
+
+Service::Inside::~Inside() {
+  // The last signals are written on leaving. A bus that takes nothing any more must not keep us from ending.
+  if (leave().wait_for(k_farewell) != std::future_status::ready) worker_.abandon();
+}
+
+void Service::Inside::join() {
+  auto promise = std::make_shared<std::promise<Joined>>();
+  joining_ = promise->get_future();
+  const bool taken = worker_.post([promise, address = address_, post = loop_.poster(), self = std::weak_ptr(self_)] {
+    promise->set_value(join_bus(address));
+    post([self] {
+      if (const auto inside = self.lock()) (*inside)->joined();
+    });
+  });
+  if (!taken) {
+    joining_ = {};
+    retry(Trouble::Unreachable, "the connection before is not closed yet");
+  }
+}
+
+void Service::Inside::joined() {
+  // Asked once by the constructor and once by the worker's task: the first finds the answer.
+  if (!joining_.valid() || joining_.wait_for(std::chrono::seconds{0}) != std::future_status::ready) return;
+  Joined answer = joining_.get();
+  if (!answer) return retry(answer.error().trouble, answer.error().why);
+  be_present(std::move(*answer));
+}
+
+void Service::Inside::be_present(std::shared_ptr<sdbus::IConnection> connection) {
+  broken_.reset();
+  Presence& presence = presence_.emplace();
+  presence.connection = std::move(connection);
+  try {
+    presence.agent = std::make_unique<Agent>(*presence.connection, shown_, requests_);
+    presence.log_control = std::make_unique<LogControl>(*presence.connection, requests_);
+  } catch (const sdbus::Error& error) {
+    leave();
+    return retry(Trouble::Unreachable, error.getMessage());
+  }
+  presence.attachment = loop_.attach(*this);
+  if (std::exchange(trouble_, Trouble::None) != Trouble::None) {
+    note_(std::string("D-Bus: ") + k_bus_name + " is on the bus at " + address_ + " now");
+  }
+}
+
+void Service::Inside::retry(Trouble trouble, const std::string& why) {
+  if (std::exchange(trouble_, trouble) != trouble) {
+    const std::string what = trouble == Trouble::NameRefused
+                                 ? std::string("the name ") + k_bus_name + " was refused at " + address_
+                                 : "no connection to the bus at " + address_;
+    note_("D-Bus: " + what + ": " + why + "; trying again every " + std::to_string(k_retry_after.count()) + " s");
+  }
+  retry_timer_->arm(loop_.now() + k_retry_after);
+}
+
+std::future<void> Service::Inside::leave() {
+  auto left = std::make_shared<std::promise<void>>();
+  auto future = left->get_future();
+  std::shared_ptr<sdbus::IConnection> connection;
+  if (presence_) connection = presence_->connection;
+  presence_.reset();
+  // Closing writes what is still waiting, and blocks while the bus does not read. When the worker takes no more, this
+  // is done here.
+  static_cast<void>(worker_.post([left, connection = std::move(connection)]() mutable {
+    connection.reset();
+    left->set_value();
+  }));
+  return future;
+}
+
+Service::Inside::Wanted Service::Inside::wanted() {
+  constexpr Wanted k_at_once{-1, 0, std::chrono::microseconds{0}};
+  if (!presence_) return {};
+  if (broken_) return k_at_once;
+  try {
+    const auto poll = presence_->connection->getEventLoopPollData();
+    return {poll.fd, static_cast<std::uint32_t>(poll.events), time_left(poll)};
+  } catch (const sdbus::Error& error) {
+    broken_ = error.getMessage();
+    return k_at_once;
+  }
+}
+
+void Service::Inside::ready() {
+  if (!presence_) return;
+  try {
+    for (int i = 0; i < k_messages_a_turn && !broken_; ++i) {
+      if (!handle_one(*presence_->connection)) break;
+    }
+  } catch (const sdbus::Error& error) {
+    broken_ = error.getMessage();
+  }
+  if (broken_) {
+    leave();
+    retry(Trouble::Unreachable, *broken_);
+  }
+}
+
+template <typename Emit>
+void Service::Inside::emit(Emit emit) {
+  if (!presence_ || broken_) return;
+  try {
+    emit(*presence_->agent);
+  } catch (const sdbus::Error& error) {
+    broken_ = error.getMessage();
+  }
+}
+
+void Service::Inside::publish(Shown shown) {
+  const std::vector<PropertyName> names = differences(shown_, shown);
+  shown_ = std::move(shown);
+  if (names.empty()) return;
+  emit([&](Agent& agent) { agent.emit_changes(names); });
+}
+
+void Service::Inside::failed_over(const std::string& from, const std::string& to, std::chrono::microseconds duration) {
+  emit([&](Agent& agent) { agent.emit_failed_over(from, to, duration); });
+}
+
+Service::Service(runtime::Loop& loop, std::string address, Identity identity, Requests requests,
+                 std::function<void(const std::string& line)> note)
+    : inside_(std::make_unique<Inside>(loop, std::move(address), std::move(identity), std::move(requests),
+                                       std::move(note))) {}
+Service::~Service() = default;
+
+void Service::publish(const core::Status& status) { inside_->publish({sendable(status), inside_->shown().identity}); }
+
+void Service::publish_model(const std::string& model_id) {
+  Shown shown = inside_->shown();
+  shown.identity.model_id = bus::sendable(model_id);
+  inside_->publish(std::move(shown));
+}
+
+void Service::failed_over(const std::string& from, const std::string& to, std::chrono::microseconds duration) {
+  inside_->failed_over(from, to, duration);
+}
+
+}  // namespace iotc_ha::bus
