@@ -29,8 +29,11 @@ std::string hexadecimal(std::uint64_t number) {
   return text;
 }
 
+/// The outbox is in memory, and the unit allows the whole process 128 MiB.
+constexpr std::uint64_t k_outbox_bytes_max = 64ULL << 20U;
+
 core::Outbox::Limits limits_of(const Settings& settings) {
-  return {.bytes_max = settings.config.spool.max_bytes,
+  return {.bytes_max = std::min(settings.config.spool.max_bytes, k_outbox_bytes_max),
           .drop_oldest = settings.config.spool.when_full == config::Spool::WhenFull::DropOldest};
 }
 
