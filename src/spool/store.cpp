@@ -94,9 +94,9 @@ class SqliteStore final : public Store {
 
 core::Result<std::unique_ptr<Store>> Store::open(const std::filesystem::path& state_dir, runtime::Post post,
                                                  const std::function<void(const core::Error&)>& note) {
-  return open_database(state_dir, note).map([&](Opened&& opened) -> std::unique_ptr<Store> {
-    return std::make_unique<SqliteStore>(std::move(opened.file), std::move(opened.connection), std::move(post));
-  });
+  auto opened = open_database(state_dir, note);
+  if (!opened) return tl::unexpected(opened.error());
+  return std::make_unique<SqliteStore>(std::move(opened->file), std::move(opened->connection), std::move(post));
 }
 
 }  // namespace iotc_ha::spool
