@@ -1,0 +1,400 @@
+#include "certificates.hpp"
+#include "dps_server.hpp"
+
+#include <iotc_ha/provisioning/client.hpp>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <ctime>
+#include <deque>
+#include <list>
+#include <mutex>
+#include <optional>
+#include <set>
+
+namespace iotc_ha::provisioning {
+namespace {
+
+using namespace std::chrono_literals;
+using core::AttemptId;
+using core::Fault;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+using Clock = std::chrono::steady_clock;
+
+const Authority& authority() {
+  static const Authority k_authority("iotc-ha test CA");
+  return k_authority;
+}
+
+/// The loop thread's side of Post: the test's thread, which runs what the client posts.
+class Inbox {
+ public:
+  void post(runtime::Task task) {
+    const std::scoped_lock lock(mutex_);
+    tasks_.push_back(std::move(task));
+    arrived_.notify_all();
+  }
+  /// The next task, which is left to the caller to run; nothing when none comes within the limit.
+  std::optional<runtime::Task> next(std::chrono::milliseconds limit) {
+    std::unique_lock lock(mutex_);
+    if (!arrived_.wait_for(lock, limit, [this] { return !tasks_.empty(); })) return std::nullopt;
+    runtime::Task task = std::move(tasks_.front());
+    tasks_.pop_front();
+    return task;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<runtime::Task> tasks_;
+};
+
+class Provisioning : public testing::Test {
+ protected:
+  static Registration registration(std::uint16_t port, std::chrono::milliseconds timeout = 30s) {
+    Registration all;
+    all.host = "127.0.0.1";
+    all.port = port;
+    all.id_scope = "0ne00ABCDEF";
+    all.registration_id = "dev-1";
+    all.model_id = "dtmi:Sample:Failover;1";
+    all.token = core::Secret("SharedAccessSignature sr=x&sig=SECRET&se=1");
+    all.timeout = timeout;
+    all.ca_file = authority().file();
+    return all;
+  }
+
+  DpsServer& serve(std::vector<Says> says, Identity identity = authority().issue("IP:127.0.0.1")) {
+    return servers_.emplace_back(std::move(identity), std::move(says));
+  }
+
+  /// The next answer that is delivered.
+  std::optional<Answer> next_answer(std::chrono::milliseconds limit = 20s) {
+    while (answers_.empty()) {
+      const auto task = inbox_.next(limit);
+      if (!task) return std::nullopt;
+      (*task)();
+    }
+    Answer answer = std::move(answers_.front());
+    answers_.pop_front();
+    return answer;
+  }
+  core::Result<core::Assignment> ask(const Registration& registration) {
+    client_->register_device(AttemptId{++attempts_}, registration);
+    const auto answer = next_answer();
+    if (!answer) {
+      ADD_FAILURE() << "no answer";
+      return core::fail(Fault::Cancelled, "no answer");
+    }
+    EXPECT_EQ(answer->attempt, AttemptId{attempts_});
+    return answer->assignment;
+  }
+  /// The error of one attempt against a server that says this.
+  core::Error error_of(std::vector<Says> says, std::chrono::milliseconds timeout = 30s) {
+    const auto result = ask(registration(serve(std::move(says)).port(), timeout));
+    EXPECT_FALSE(result);
+    return result ? core::Error{Fault::Cancelled, "no error", {}} : result.error();
+  }
+  void start_client() {
+    client_.emplace([this](runtime::Task task) { inbox_.post(std::move(task)); },
+                    [this](Answer answer) { answers_.push_back(std::move(answer)); });
+  }
+  void SetUp() override { start_client(); }
+
+  // The servers end after the client: they wait for their connections to be closed.
+  std::list<DpsServer> servers_;
+  Inbox inbox_;
+  std::deque<Answer> answers_;
+  std::uint64_t attempts_ = 0;
+  std::optional<Client> client_;
+};
+
+TEST_F(Provisioning, RegistersAndPollsUntilDpsHasDecided) {
+  DpsServer& dps = serve({assigning("op/1"), assigned("hub-a.example")});
+  const auto begin = Clock::now();
+  client_->register_device(AttemptId{7}, registration(dps.port()));
+  const auto answer = next_answer();
+  ASSERT_TRUE(answer && answer->assignment) << answer->assignment.error().what;
+  EXPECT_EQ(answer->attempt, AttemptId{7});
+  EXPECT_EQ(*answer->assignment, (core::Assignment{"hub-a.example", "Dev-1"}));
+  EXPECT_EQ(answer->substatus, "initialAssignment");
+  EXPECT_GE(Clock::now() - begin, 2s) << "DPS had asked to wait for 2 s";
+
+  const auto heard = dps.heard();
+  ASSERT_EQ(heard.size(), 2U);
+  EXPECT_EQ(heard[0].method, "PUT");
+  EXPECT_EQ(heard[0].target, "/0ne00ABCDEF/registrations/dev-1/register?api-version=2021-06-01");
+  EXPECT_EQ(heard[0].body, R"({"registrationId":"dev-1","payload":{"modelId":"dtmi:Sample:Failover;1"}})");
+  EXPECT_EQ(heard[0].headers.at("Authorization"), "SharedAccessSignature sr=x&sig=SECRET&se=1");
+  EXPECT_EQ(heard[0].headers.at("Content-Type"), "application/json");
+  EXPECT_EQ(heard[0].headers.at("User-Agent"), "iotc-ha/" IOTC_HA_VERSION);
+  EXPECT_EQ(heard[1].method, "GET");
+  EXPECT_EQ(heard[1].target, "/0ne00ABCDEF/registrations/dev-1/operations/op%2F1?api-version=2021-06-01");
+  EXPECT_EQ(heard[1].headers.at("Authorization"), "SharedAccessSignature sr=x&sig=SECRET&se=1");
+  EXPECT_EQ(heard[1].body, "");
+}
+
+TEST_F(Provisioning, OneConnectionServesRegisterPollsAndTheNextAttempt) {
+  DpsServer& dps = serve({assigning("op-1"), assigned("hub-a"), assigned("hub-b")});
+  ASSERT_TRUE(ask(registration(dps.port())));
+  EXPECT_EQ(ask(registration(dps.port()))->hub, "hub-b");
+  std::set<int> connections;
+  for (const Heard& each : dps.heard()) connections.insert(each.connection);
+  EXPECT_EQ(dps.heard().size(), 3U);
+  EXPECT_EQ(connections.size(), 1U);
+}
+
+TEST_F(Provisioning, AKeptConnectionThatHasFallenSilentIsReplaced) {
+  DpsServer& dps = serve({assigned("hub-a"), {200, "", {}, true}, assigned("hub-b")});
+  ASSERT_TRUE(ask(registration(dps.port())));
+  const auto second = ask(registration(dps.port()));
+  ASSERT_TRUE(second) << second.error().what;
+  EXPECT_EQ(second->hub, "hub-b");
+  const auto heard = dps.heard();
+  ASSERT_EQ(heard.size(), 3U);
+  EXPECT_EQ(heard[1].connection, heard[0].connection);
+  EXPECT_NE(heard[2].connection, heard[1].connection);
+}
+
+TEST_F(Provisioning, AThrottledOrUnavailablePollIsRepeatedAtThePaceThatDpsAsksFor) {
+  DpsServer& dps = serve({assigning("op-1"),
+                          {429, R"({"errorCode":429001,"message":"throttled"})", {{"Retry-After", "2"}}},
+                          {503, "<html>busy</html>", {{"Retry-After", "3"}}},
+                          assigned("hub-a")});
+  const auto begin = Clock::now();
+  const auto result = ask(registration(dps.port()));
+  ASSERT_TRUE(result) << result.error().what;
+  EXPECT_EQ(result->hub, "hub-a");
+  EXPECT_GE(Clock::now() - begin, 7s);
+  EXPECT_EQ(dps.heard().size(), 4U);
+  EXPECT_EQ(dps.heard().back().method, "GET");
+}
+
+TEST_F(Provisioning, AThrottledRegisterIsAnAnswerWithTheWaitThatDpsAskedFor) {
+  const auto error = error_of({{429, R"({"errorCode":429001,"message":"throttled"})", {{"Retry-After", "17"}}}});
+  EXPECT_EQ(error.fault, Fault::DpsThrottled);
+  EXPECT_EQ(error.retry_after, 17s);
+}
+
+TEST_F(Provisioning, APollThatIsThrottledBeyondTheLimitEndsWithWhatDpsSaid) {
+  const auto begin = Clock::now();
+  const auto error =
+      error_of({assigning("op-1"), {429, R"({"errorCode":429001,"message":"slow down"})", {{"Retry-After", "600"}}}});
+  EXPECT_EQ(error.fault, Fault::DpsThrottled);
+  EXPECT_EQ(error.retry_after, 600s);
+  EXPECT_LT(Clock::now() - begin, 10s) << "waiting to the end of the limit changes nothing";
+}
+
+TEST_F(Provisioning, AnOperationThatDpsHasForgottenIsRegisteredAgainOnce) {
+  const Says forgotten{404, R"({"errorCode":404202,"message":"Operation not found."})"};
+  {
+    DpsServer& dps = serve({assigning("op-1"), forgotten, assigning("op-2"), assigned("hub-a")});
+    const auto result = ask(registration(dps.port()));
+    ASSERT_TRUE(result) << result.error().what;
+    const auto heard = dps.heard();
+    ASSERT_EQ(heard.size(), 4U);
+    EXPECT_EQ(heard[2].method, "PUT");
+    EXPECT_THAT(heard[3].target, HasSubstr("op-2"));
+  }
+  const auto error = error_of({assigning("op-1"), forgotten, assigning("op-2"), forgotten});
+  EXPECT_EQ(error.fault, Fault::DpsNotFound);
+}
+
+TEST_F(Provisioning, EveryOtherRefusalIsAnswered) {
+  EXPECT_EQ(error_of({{400, R"({"errorCode":400004,"message":"bad"})"}}).fault, Fault::DpsProtocol);
+  EXPECT_EQ(error_of({{403, R"({"errorCode":403000,"message":"IP filter"})"}}).fault, Fault::DpsForbidden);
+  EXPECT_EQ(error_of({{404, R"({"errorCode":404201,"message":"Resource not found."})"}}).fault, Fault::DpsNotFound);
+  EXPECT_EQ(error_of({{503, ""}}).fault, Fault::DpsUnavailable);
+  EXPECT_EQ(error_of({{301, "", {{"Location", "https://127.0.0.1:1/"}}}}).fault, Fault::DpsProtocol);
+  EXPECT_EQ(error_of({assigning("op-1"), {200, R"({"operationId":"op-1","status":"disabled"})"}}).fault,
+            Fault::DpsDisabled);
+}
+
+TEST_F(Provisioning, AWrongKeyIsToldFromAWrongClock) {
+  const auto http_date = [](std::chrono::seconds offset) {
+    const std::time_t when = std::time(nullptr) + offset.count();
+    std::tm parts{};
+    gmtime_r(&when, &parts);
+    std::array<char, 64> text{};
+    std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    return std::string(text.data());
+  };
+  const std::string body = R"({"errorCode":401002,"trackingId":"t-1","message":"Unauthorized"})";
+  const auto wrong_key = error_of({{401, body, {{"Date", http_date(60s)}}}});
+  EXPECT_EQ(wrong_key.fault, Fault::DpsUnauthorized);
+  EXPECT_THAT(wrong_key.what, AllOf(HasSubstr("401002"), Not(HasSubstr("clock"))));
+  const auto late = error_of({{401, body, {{"Date", http_date(3h)}}}});
+  EXPECT_EQ(late.fault, Fault::DpsUnauthorized);
+  EXPECT_THAT(late.what, HasSubstr("this machine's clock is 3 h behind the service's"));
+  const auto early = error_of({{401, body, {{"Date", http_date(-10min)}}}});
+  EXPECT_THAT(early.what, HasSubstr("this machine's clock is 10 min ahead of the service's"));
+  EXPECT_THAT(early.what, Not(HasSubstr("SECRET")));
+}
+
+TEST_F(Provisioning, AnOperationThatIsNeverDecidedEndsAtTheLimit) {
+  const auto begin = Clock::now();
+  const auto error = error_of({assigning("op-1")}, 5s);
+  EXPECT_EQ(error.fault, Fault::TimedOut);
+  EXPECT_THAT(error.what, HasSubstr("DPS did not decide within 5 s"));
+  EXPECT_LT(Clock::now() - begin, 6s);
+}
+
+TEST_F(Provisioning, AnAnswerThatIsNoneOrTooLargeIsRefused) {
+  EXPECT_EQ(error_of({{200, "{\"status\":"}}).fault, Fault::DpsProtocol);
+  EXPECT_EQ(error_of({{200, "<html>captive portal</html>"}}).fault, Fault::DpsProtocol);
+  const auto error = error_of({{200, std::string(64 * 1024 + 1, ' ')}});
+  EXPECT_EQ(error.fault, Fault::DpsProtocol);
+  EXPECT_THAT(error.what, HasSubstr("larger than 64 KiB"));
+}
+
+TEST_F(Provisioning, AServerThatNeverAnswersEndsAtTheLimit) {
+  const PlainListener silent(PlainListener::Manner::Silent);
+  const auto result = ask(registration(silent.port(), 1500ms));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().fault, Fault::TimedOut);
+}
+
+TEST_F(Provisioning, APortWithoutAServerIsUnreachable) {
+  std::uint16_t port = 0;
+  { port = PlainListener(PlainListener::Manner::Silent).port(); }
+  const auto result = ask(registration(port));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().fault, Fault::Unreachable);
+  EXPECT_THAT(result.error().what, HasSubstr("127.0.0.1:" + std::to_string(port)));
+}
+
+TEST_F(Provisioning, ANameWithoutAnAddressIsNotResolved) {
+  Registration unknown = registration(443, 10s);
+  unknown.host = "no-such-host.invalid";
+  const auto result = ask(unknown);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().fault, Fault::NameNotResolved) << result.error().what;
+}
+
+TEST_F(Provisioning, AHandshakeThatTheNetworkCutsOffIsALostConnectionAndNoTlsRefusal) {
+  const PlainListener resets(PlainListener::Manner::Resets);
+  const auto result = ask(registration(resets.port()));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().fault, Fault::ConnectionLost) << result.error().what;
+}
+
+TEST_F(Provisioning, ACertificateOfAnotherAuthorityIsRefused) {
+  const Authority other("another CA");
+  const DpsServer& dps = serve({assigned("hub-a")}, other.issue("IP:127.0.0.1"));
+  const auto result = ask(registration(dps.port()));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().fault, Fault::TlsRefused) << result.error().what;
+  EXPECT_TRUE(dps.heard().empty()) << "the token must not reach a server that is not trusted";
+}
+
+TEST_F(Provisioning, ACertificateForAnotherNameIsRefused) {
+  const DpsServer& dps = serve({assigned("hub-a")}, authority().issue("DNS:dps.example,IP:127.0.0.2"));
+  const auto result = ask(registration(dps.port()));
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().fault, Fault::TlsRefused) << result.error().what;
+  EXPECT_TRUE(dps.heard().empty());
+}
+
+TEST_F(Provisioning, TheEnvironmentsProxiesAreNeverUsed) {
+  for (const char* name : {"http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"}) {
+    setenv(name, "http://127.0.0.1:1", 1);
+  }
+  DpsServer& dps = serve({assigned("hub-a")});
+  const auto result = ask(registration(dps.port()));
+  EXPECT_TRUE(result) << result.error().what;
+  for (const char* name : {"http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"}) unsetenv(name);
+}
+
+TEST_F(Provisioning, OurProxyIsUsedWhateverTheEnvironmentSaysAndNeverSeesTheToken) {
+  setenv("no_proxy", "*", 1);
+  const PlainListener proxy(PlainListener::Manner::Refuses);
+  Registration by_proxy = registration(443);
+  by_proxy.host = "dps.example";
+  by_proxy.proxy = "http://127.0.0.1:" + std::to_string(proxy.port());
+  const auto result = ask(by_proxy);
+  unsetenv("no_proxy");
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error().fault, Fault::Unreachable) << result.error().what;
+  EXPECT_THAT(result.error().what, AllOf(HasSubstr("407"), HasSubstr(by_proxy.proxy)));
+  EXPECT_THAT(proxy.heard(), AllOf(testing::StartsWith("CONNECT dps.example:443 "), Not(HasSubstr("SECRET"))));
+}
+
+TEST_F(Provisioning, ACancelledAttemptHasNoAnswerAndMakesWayAtOnce) {
+  DpsServer& dps = serve({{200, "", {}, true}, assigned("hub-a")});
+  client_->register_device(AttemptId{1}, registration(dps.port()));
+  ASSERT_TRUE(dps.wait_for_requests(1));
+  client_->cancel(AttemptId{1});
+  const auto begin = Clock::now();
+  client_->register_device(AttemptId{2}, registration(dps.port()));
+  const auto answer = next_answer();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->attempt, AttemptId{2});
+  EXPECT_TRUE(answer->assignment);
+  EXPECT_LT(Clock::now() - begin, 3s);
+  EXPECT_FALSE(next_answer(300ms));
+}
+
+TEST_F(Provisioning, ANewerAttemptReplacesTheOneBefore) {
+  DpsServer& dps = serve({assigning("op-1"), assigned("hub-a")});
+  client_->register_device(AttemptId{1}, registration(dps.port()));
+  ASSERT_TRUE(dps.wait_for_requests(1));
+  client_->register_device(AttemptId{2}, registration(dps.port()));
+  const auto answer = next_answer();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->attempt, AttemptId{2});
+  EXPECT_FALSE(next_answer(2500ms)) << "the first attempt's poll would have come by now";
+}
+
+TEST_F(Provisioning, AnAnswerOnItsWayToTheLoopIsNotDeliveredAfterACancel) {
+  DpsServer& dps = serve({assigned("hub-a")});
+  client_->register_device(AttemptId{1}, registration(dps.port()));
+  const auto on_its_way = inbox_.next(10s);
+  ASSERT_TRUE(on_its_way);
+  client_->cancel(AttemptId{1});
+  (*on_its_way)();
+  EXPECT_TRUE(answers_.empty());
+}
+
+TEST_F(Provisioning, AnAnswerOnItsWayToTheLoopMayComeAfterTheEndOfTheClient) {
+  DpsServer& dps = serve({assigned("hub-a")});
+  client_->register_device(AttemptId{1}, registration(dps.port()));
+  const auto on_its_way = inbox_.next(10s);
+  ASSERT_TRUE(on_its_way);
+  client_.reset();
+  (*on_its_way)();
+  EXPECT_TRUE(answers_.empty());
+}
+
+TEST_F(Provisioning, TheEndNeverWaitsForTheNetwork) {
+  const PlainListener silent(PlainListener::Manner::Silent);
+  DpsServer& mute = serve({{200, "", {}, true}});
+  DpsServer& waiting = serve({assigning("op-1")});
+  Registration unresolved = registration(443);
+  unresolved.host = "no-such-host.invalid";
+  for (const Registration& each :
+       {registration(silent.port()), registration(mute.port()), registration(waiting.port()), unresolved}) {
+    client_->register_device(AttemptId{++attempts_}, each);
+    if (each.port == mute.port()) {
+      ASSERT_TRUE(mute.wait_for_requests(1));
+    }
+    if (each.port == waiting.port()) {
+      ASSERT_TRUE(waiting.wait_for_requests(1));
+    }
+    const auto begin = Clock::now();
+    client_.reset();
+    EXPECT_LT(Clock::now() - begin, 1s) << each.host << ':' << each.port;
+    start_client();
+  }
+  EXPECT_FALSE(next_answer(100ms));
+}
+
+}  // namespace
+}  // namespace iotc_ha::provisioning
