@@ -68,6 +68,12 @@ struct Session {
   std::vector<Notice> held;                          // what came before Opened
 };
 
+/// A session that waits for the one before it to take its leave.
+struct Successor {
+  core::AttemptId attempt;
+  Endpoint endpoint;
+};
+
 /// What the worker owns. Only its jobs touch it.
 struct Bench {
   std::unique_ptr<Connection> connection;
@@ -96,6 +102,7 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
   std::shared_ptr<Bench> bench = std::make_shared<Bench>();
   runtime::Worker mqtt{"mqtt", k_jobs_max};
   std::optional<Session> session;
+  std::optional<Successor> successor;  // only while `session` is being closed
   bool abandoned = false;
 
   Inside(runtime::Loop& its_loop, std::function<void(Notice)> to)
@@ -107,7 +114,16 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
   // ---- the life of a session -----------------------------------------------------------------------------------
 
   void open(core::AttemptId attempt, Endpoint endpoint) {
+    drop_successor(Lost{{}, Error{Fault::Cancelled, "given up for another session", {}}});
+    if (session && session->phase >= Phase::Draining) {
+      successor.emplace(Successor{attempt, std::move(endpoint)});
+      return;
+    }
     if (session) end_from_a_call(Error{Fault::Cancelled, "given up for another session", {}});
+    begin(attempt, std::move(endpoint));
+  }
+
+  void begin(core::AttemptId attempt, Endpoint endpoint) {
     const core::Instant deadline = loop.now() + endpoint.timeout;
     const auto host = host_to_resolve(endpoint);
     auto filters = azure::hub_subscriptions(endpoint.assignment.device_id);
@@ -285,6 +301,10 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
   void finish(Notice last_word) {
     std::vector<Notice> held = std::exchange(session->held, {});
     forget();
+    if (successor) {
+      auto [attempt, endpoint] = *std::exchange(successor, std::nullopt);
+      begin(attempt, std::move(endpoint));
+    }
     for (Notice& each : held) on_notice(std::move(each));
     on_notice(std::move(last_word));
   }
@@ -302,6 +322,16 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
     });
   }
   void end_from_a_call(Error error) { finish_from_a_call(Lost{session->attempt, std::move(error)}); }
+
+  /// `last_word` without its attempt: that is the successor's.
+  template <typename LastWord>
+  void drop_successor(LastWord last_word) {
+    if (!successor) return;
+    last_word.attempt = std::exchange(successor, std::nullopt)->attempt;
+    loop.post([weak = weak_from_this(), last_word = std::move(last_word)]() mutable {
+      if (const auto self = weak.lock()) self->on_notice(std::move(last_word));
+    });
+  }
 
   void forget() {
     session.reset();
@@ -352,6 +382,7 @@ Sessions::Sessions(runtime::Loop& loop, std::function<void(Notice)> on_notice)
 
 Sessions::~Sessions() {
   inside_->session.reset();
+  inside_->successor.reset();
   if (!inside_->abandoned && !inside_->end_worker(k_end_max)) abandon();
 }
 
@@ -388,6 +419,7 @@ void Sessions::answer_method(core::AttemptId attempt, std::string rid, int statu
 }
 
 void Sessions::close(core::AttemptId attempt, std::chrono::milliseconds drain) {
+  if (inside_->successor && inside_->successor->attempt == attempt) return inside_->drop_successor(Closed{});
   if (inside_->session && inside_->session->attempt == attempt) inside_->close(drain);
 }
 

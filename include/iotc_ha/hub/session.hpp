@@ -75,10 +75,11 @@ struct Ignored {  ///< something that the hub sent and nobody can read; for the 
 using Notice = std::variant<Opened, Lost, Closed, TelemetryAcknowledged, DesiredPatched, TwinAnswered, MethodInvoked,
                             CommandReceived, Ignored>;
 
-/// One session at a time: open() ends the one before at once, without a DISCONNECT if it still hangs, and that one is
-/// told Lost{Cancelled}. Exactly one Lost or Closed ends an attempt, and nothing follows it. All calls are for the loop
-/// thread and return at once; a call for an attempt that is over does nothing, nor does one that needs an open session
-/// (send, report, get_twin, answer_method) before Opened.
+/// One session at a time: open() ends the one before at once and without a DISCONNECT, and that one is told
+/// Lost{Cancelled}; only a session that is being closed already is waited for, within its drain, so that nothing in
+/// flight is sent twice for a planned change. Exactly one Lost or Closed ends an attempt, and nothing follows it. All
+/// calls are for the loop thread and return at once; a call for an attempt that is over does nothing, nor does one that
+/// needs an open session (send, report, get_twin, answer_method) before Opened.
 ///
 /// Paho honours `http_proxy` and `https_proxy` of the environment whatever it is told: the process unsets both at its
 /// start, before it has a second thread.
@@ -91,7 +92,7 @@ class Sessions {
   Sessions(const Sessions&) = delete;
   Sessions& operator=(const Sessions&) = delete;
 
-  /// Answered by Opened or Lost within `endpoint.timeout`.
+  /// Answered by Opened or Lost within `endpoint.timeout`, and the drain of the session before.
   void open(core::AttemptId attempt, Endpoint endpoint);
   /// QoS 1. Answered by TelemetryAcknowledged, or the session ends.
   void send(core::AttemptId attempt, core::Telemetry message);
