@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 /// The worker ends an attempt at its own limit and can say what it was waiting for; the state's deadline is for a
 /// worker that does not answer at all, so it comes a little later.
-constexpr std::chrono::milliseconds k_worker_grace = 2s;
+constexpr std::chrono::milliseconds k_worker_grace = 3s;  // above the drain of the session before
 
 /// DPS takes five polls in ten seconds from one device; nothing is asked of it faster than that.
 constexpr std::chrono::seconds k_dps_wait_min = 2s;
