@@ -75,7 +75,7 @@ refuse_a_real_installation() {
     fi
   done
   local path
-  for path in "$config" "$config.d" /var/lib/iotc-ha /var/lib/iotc-ha-lizard; do
+  for path in "$config" "$config.d" /var/lib/iotc-ha; do
     if [[ -e $path ]]; then
       printf '%s: %s is here already, and is not ours to overwrite. Move it away first.\n' "$0" "$path" >&2
       exit 1
@@ -107,13 +107,14 @@ start_lizard() {
   if $under_systemd; then
     systemctl start iotc-ha-lizard.service
   else
-    install -d -m 0755 -o iotc-ha-lizard -g iotc-ha-lizard /var/lib/iotc-ha-lizard
+    export IOTC_HA_LIZARD_STATE=$work/lizard
+    install -d -m 0755 -o iotc-ha-lizard -g iotc-ha-lizard "$IOTC_HA_LIZARD_STATE"
     setpriv --reuid iotc-ha-lizard --regid iotc-ha-lizard --init-groups \
       --inh-caps +net_bind_service --ambient-caps +net_bind_service \
-      iotc-ha-lizard run --state-dir /var/lib/iotc-ha-lizard >"$work/lizard.log" 2>&1 &
+      iotc-ha-lizard run >"$work/lizard.log" 2>&1 &
     children+=($!)
   fi
-  wait_for 20 "the virtual Azure answers" lizard status
+  wait_for 20 "the virtual Azure is up" is_up
 }
 
 start_bus() {
@@ -190,11 +191,12 @@ property() {
     awk '{ print $NF }'
 }
 connected_to() { [[ $(property State) == Connected && $(property CurrentHub) == "$1" ]]; }
+is_up() { lizard status && jq -e .ready "$work/answer.json" >/dev/null; }
 address_of() { lizard status && jq -er --arg hub "$1" '.hubs[] | select(.name == $hub) | .address' "$work/answer.json"; }
 # received HUB SINCE COUNT: so many messages came to this hub after so many at all
-received() { lizard telemetry && jq -e --arg hub "$1" --argjson since "$2" --argjson count "$3" \
+received() { lizard telemetry && jq -es --arg hub "$1" --argjson since "$2" --argjson count "$3" \
   '[.[$since:][] | select(.hub == $hub)] | length >= $count' "$work/answer.json" >/dev/null; }
-received_so_far() { lizard telemetry && jq length "$work/answer.json"; }
+received_so_far() { lizard telemetry && jq -s length "$work/answer.json"; }
 
 central() {
   local token ca
@@ -248,7 +250,7 @@ summary() {
   local produced count
   produced=$(sed -n 's/.*stopping: \([0-9]*\) messages produced.*/\1/p' "$work/daemon.log" | tail -n 1)
   # Numbers are given out without gaps, from 1: one that never came, though a later one did, was lost.
-  count=$(jq -r '[.[].properties.seq | tonumber] as $came | ($came | unique) as $numbers
+  count=$(jq -rs '[.[].properties.seq | tonumber] as $came | ($came | unique) as $numbers
     | "\($numbers | length) \(($numbers | max) - ($numbers | length)) \(($came | length) - ($numbers | length))"' \
     "$work/answer.json")
   local received lost twice

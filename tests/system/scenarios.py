@@ -40,7 +40,6 @@ def install(machine, packages):
 def configure(machine):
     step("start the virtual Azure and let it write the configuration")
     machine.run("systemctl", "start", "iotc-ha-lizard")
-    wait_until("the lizard answers", lambda: machine.run("iotc-ha-lizard", "status", "--json", status=None).returncode == 0, 20)
     machine.run("iotc-ha-lizard", "config", "--device", DEVICE, "--output", "/etc/iotc-ha.conf")
 
 
@@ -65,7 +64,7 @@ def lizard(machine):
 
 
 def telemetry(machine):
-    return json.loads(machine.out("iotc-ha-lizard", "telemetry", "--json"))
+    return [json.loads(line) for line in machine.out("iotc-ha-lizard", "telemetry", "--json").splitlines()]
 
 
 class JournalReader:
@@ -97,7 +96,7 @@ class JournalReader:
 
 def hub_name(machine, host):
     """The lizard's name for the hub that the daemon knows by `host`."""
-    return next(hub["name"] for hub in lizard(machine)["hubs"] if hub["host"] == host)
+    return next(hub["name"] for hub in lizard(machine)["hubs"] if hub["address"] == host)
 
 
 def received_by(machine, host, at_least):
@@ -372,7 +371,7 @@ def upgrade_keeps_what_is_there(machine, packages):
     machine.run("apt-get", "remove", "-y", "-qq", "iotc-ha")
     require(kept() == before, "removal took something")
     machine.run("apt-get", "purge", "-y", "-qq", "iotc-ha", "iotc-ha-lizard")
-    for path in ("/etc/iotc-ha.conf", "/etc/iotc-ha.conf.d", "/var/lib/iotc-ha", "/var/lib/iotc-ha-lizard"):
+    for path in ("/etc/iotc-ha.conf", "/etc/iotc-ha.conf.d", "/var/lib/iotc-ha", "/run/iotc-ha-lizard"):
         machine.run("test", "!", "-e", path)
     for user in ("iotc-ha", "iotc-ha-lizard"):
         machine.run("getent", "passwd", user, status=2)
