@@ -43,9 +43,15 @@ Agent::Agent(runtime::Loop& loop, runtime::Journal& journal, config::Sources sou
       pulse_(loop.make_timer([this] { pulse(); })),
       last_resort_(loop.make_timer([this] {
         journal_.write(Severity::Error, "could not disconnect in time; ending without it");
-        sessions_.abandon();
+        abandon_workers();
         loop_.exit(EXIT_SUCCESS);
       })) {}
+
+void Agent::abandon_workers() {
+  workers_abandoned_ = true;
+  sessions_.abandon();
+  store_->abandon();
+}
 
 // ---- Deciding and acting
 
@@ -123,12 +129,13 @@ void Agent::stop() {
 }
 
 void Agent::pulse() {
-  const auto busy = sessions_.stuck_for();
-  if (busy && *busy > k_worker_stuck) {
+  const auto stuck = [](const auto& worker) { return worker.stuck_for().value_or(0us) > k_worker_stuck; };
+  if (stuck(sessions_) || stuck(*store_)) {
     journal_.write(Severity::Critical,
-                   "the MQTT worker has not come back for a minute; ending, so that systemd starts "
-                   "this service anew");
-    sessions_.abandon();
+                   std::string{"the "} + (stuck(sessions_) ? "MQTT" : "disk") +
+                       " worker has not come back for a minute; ending, so that systemd starts this "
+                       "service anew");
+    abandon_workers();
     loop_.exit(EXIT_FAILURE);
     return;
   }

@@ -32,6 +32,9 @@ class Agent {
   void reload();
   void stop();
 
+  /// After the loop has ended: a thread is still inside a library, so that only _exit() ends the process.
+  [[nodiscard]] bool workers_abandoned() const { return workers_abandoned_; }
+
  private:
   void decide(const core::Event& event);
   void take(core::Step step);
@@ -39,6 +42,7 @@ class Agent {
   void on(const provisioning::Answer& answer);
   void publish_status();
   void pulse();
+  void abandon_workers();  ///< so that the process can end although one of them never comes back
   [[nodiscard]] core::Context context();
   [[nodiscard]] std::optional<core::Assignment> remembered();
   [[nodiscard]] bus::Requests requests();
@@ -57,6 +61,7 @@ class Agent {
 
   std::mt19937_64 chance_{std::random_device{}()};
   core::Supervisor supervisor_{core::state::Halted{}, {}, {}};  ///< until begin()
+  bool workers_abandoned_ = false;
   std::unique_ptr<runtime::Loop::Timer> deadline_;
   std::unique_ptr<runtime::Loop::Timer> pulse_;
   std::unique_ptr<runtime::Loop::Timer> last_resort_;  ///< ends the process when stopping hangs

@@ -75,7 +75,9 @@ int run(const Options& options) {
   daemon::Agent the_agent(loop, journal, std::move(sources), std::move(*settings), std::move(*store), options.bus);
   agent = &the_agent;
   agent->begin();
-  return loop.run();
+  const int code = loop.run();
+  if (the_agent.workers_abandoned()) std::_Exit(code);
+  return code;
 }
 
 }  // namespace
