@@ -1,0 +1,36 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+/// What a test has for itself while others run beside it: a folder and a piece of the loopback network.
+namespace iotc_ha::integration {
+
+/// A folder that is gone with the test.
+class Folder {
+ public:
+  Folder();  ///< throws std::runtime_error
+  ~Folder();
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+/// A /24 of 127.0.0.0/8 that no other test process has. A socket bound in it is the mark that it is taken.
+class Network {
+ public:
+  Network();  ///< throws std::runtime_error when none is free
+  ~Network();
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+  [[nodiscard]] const std::string& address() const { return address_; }  ///< "127.x.y.0"
+
+ private:
+  std::string address_;
+  int mark_ = -1;
+};
+
+}  // namespace iotc_ha::integration

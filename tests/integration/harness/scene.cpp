@@ -1,0 +1,252 @@
+#include "scene.hpp"
+
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <ctime>
+#include <iostream>
+#include <map>
+#include <set>
+#include <utility>
+
+namespace iotc_ha::integration {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// `systemctl stop` gets five seconds, always.
+constexpr seconds k_stop_limit{5};
+
+std::int64_t now_us() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// As iothub-creation-time-utc is written, so that texts compare like times.
+std::string iso8601_utc(std::int64_t time_us) {
+  const std::time_t whole = time_us / 1'000'000;
+  std::tm parts{};
+  gmtime_r(&whole, &parts);
+  std::array<char, 40> text{};
+  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &parts);
+  const std::string ms = std::to_string(1000 + time_us / 1000 % 1000).substr(1);
+  return std::string{text.data()} + "." + ms + "Z";
+}
+
+std::string together(const States& states) {
+  std::string text;
+  for (const std::string& state : states) text += (text.empty() ? "" : ", ") + state;
+  return text;
+}
+
+}  // namespace
+
+void Scene::SetUp() {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root: the virtual Azure listens on port 443, as the real one does";
+  folder_ = std::make_unique<Folder>();
+  network_ = std::make_unique<Network>();
+  bus_ = std::make_unique<Bus>(folder_->path());
+  daemon_ = std::make_unique<Daemon>(folder_->path(), bus_->address());
+}
+
+void Scene::TearDown() {
+  if (!folder_) return;
+  std::string told = daemon_->journal();
+  if (lizard_) {
+    // Whatever happened, no journal shows a secret.
+    EXPECT_EQ(told.find(lizard_->status().group_key), std::string::npos) << "the group key is in the journal";
+    EXPECT_EQ(told.find("SharedAccessSignature sr="), std::string::npos) << "a token is in the journal";
+  }
+  if (!HasFailure()) return;
+  std::cout << "---- The daemon's journal\n"
+            << told << "---- The lizard\n"
+            << (lizard_ ? lizard_->log() : "not started\n");
+  std::cout << "---- States on the bus: " << together(bus_->states()) << '\n';
+}
+
+// ---- Actors
+
+void Scene::start_lizard(const Command& options) {
+  lizard_ = std::make_unique<Lizard>(folder_->path(), network_->address(), options);
+}
+
+void Scene::configure(const std::string& toml) {
+  lizard().write_config(k_device, daemon().config_file());
+  daemon().drop_in("10-pace",
+                   "[sample]\ntelemetry_period = \"200ms\"\nreported_property_period = \"1s\"\n"
+                   "[log]\nlevel = \"debug\"\n");
+  daemon().drop_in("20-test", toml);
+}
+
+void Scene::start_daemon() {
+  life_begins_ = bus().states().size();
+  daemon().start();
+}
+
+void Scene::restart_bus() {
+  bus().stop();
+  life_begins_ = 0;
+  bus().start();
+}
+
+void Scene::begin(const std::string& toml, const Command& lizard_options) {
+  start_lizard(lizard_options);
+  configure(toml);
+  start_daemon();
+  ASSERT_TRUE(await_hub("hub-a"));
+  ASSERT_TRUE(await_fresh_telemetry());
+}
+
+// ---- Waiting
+
+bool Scene::await_state(const std::string& state, milliseconds patience) {
+  return eventually(
+      [&] {
+        const auto states = bus().states();
+        return !states.empty() && states.back() == state;
+      },
+      patience);
+}
+
+bool Scene::await_hub(const std::string& hub, milliseconds patience) {
+  const std::string address = lizard().address_of(hub);
+  return eventually(
+      [&] {
+        return bus().agent_is_there() && bus().agent().current_hub == address &&
+               lizard().device(k_device).connected_to == hub && bus().states().back() == "Connected";
+      },
+      patience);
+}
+
+bool Scene::await_fresh_telemetry() {
+  const std::string now = iso8601_utc(now_us());
+  return eventually([&] {
+    const auto& received = lizard().telemetry();
+    return std::any_of(received.begin(), received.end(), [&](const Received& r) { return r.created > now; });
+  });
+}
+
+// ---- What must be true
+
+Scene::Mark Scene::mark() {
+  const auto states = bus().states().size();
+  return {states == 0 ? 0 : states - 1, bus().changes().size(), now_us()};
+}
+
+void Scene::expect_states(const Mark& since, const States& expected) {
+  EXPECT_THAT(bus().states(since.state), testing::ElementsAreArray(expected));
+}
+
+void Scene::expect_states(const Mark& since, const States& head, const States& loop, const States& tail) {
+  const States seen = bus().states(since.state);
+  ASSERT_GE(seen.size(), head.size() + tail.size()) << together(seen);
+  const auto loop_begin = seen.begin() + static_cast<std::ptrdiff_t>(head.size());
+  const auto loop_end = seen.end() - static_cast<std::ptrdiff_t>(tail.size());
+  EXPECT_TRUE(std::equal(seen.begin(), loop_begin, head.begin())) << together(seen);
+  EXPECT_TRUE(std::equal(loop_end, seen.end(), tail.begin())) << together(seen);
+  EXPECT_EQ(static_cast<std::size_t>(loop_end - loop_begin) % loop.size(), 0U) << together(seen);
+  std::size_t place = 0;
+  for (auto state = loop_begin; state != loop_end; ++state) {
+    EXPECT_EQ(*state, loop[place++ % loop.size()]) << together(seen);
+  }
+}
+
+void Scene::expect_one_truth() {
+  const auto transitions = daemon().transitions();
+  std::string state = "Start";
+  for (const Transition& transition : transitions) {
+    EXPECT_EQ(transition.from, state) << "the journal has no line for a change before this one: " << transition.from
+                                      << " -> " << transition.to << ": " << transition.why;
+    EXPECT_FALSE(transition.why.empty());
+    state = transition.to;
+  }
+  // The bus is joined a moment after the first state is entered, so its witness may miss the beginning.
+  States by_journal = daemon().states();
+  const States by_bus = bus().states(life_begins_);
+  ASSERT_GE(by_journal.size(), by_bus.size());
+  by_journal.erase(by_journal.begin(), by_journal.end() - static_cast<std::ptrdiff_t>(by_bus.size()));
+  EXPECT_EQ(by_journal, by_bus);
+
+  const auto history = bus().history();
+  ASSERT_EQ(history.size(), transitions.size());
+  for (std::size_t i = 0; i < history.size(); ++i) {
+    const HistoryEntry& entry = history[history.size() - 1 - i];  // newest first
+    EXPECT_EQ(entry.from, transitions[i].from);
+    EXPECT_EQ(entry.to, transitions[i].to);
+    EXPECT_NE(entry.cause.find(transitions[i].why), std::string::npos) << entry.cause;
+    if (i > 0) {
+      EXPECT_GE(entry.when, history[history.size() - i].when);
+    }
+  }
+}
+
+void Scene::expect_no_telemetry_lost() {
+  ASSERT_TRUE(await_fresh_telemetry());
+  check_received();
+}
+
+void Scene::check_received() {
+  std::map<std::pair<std::string, std::uint64_t>, Received> first_receipts;
+  std::map<std::string, std::uint64_t> last_of_boot;
+  std::set<std::string> mids;
+  for (const Received& received : lizard().telemetry()) {
+    const std::string boot = received.properties.at("boot");
+    const std::uint64_t number = std::stoull(received.properties.at("seq"));
+    const auto [place, is_new] = first_receipts.try_emplace({boot, number}, received);
+    if (!is_new) {
+      EXPECT_EQ(received.mid, place->second.mid) << "message " << number << " came again under another id";
+      EXPECT_EQ(received.body, place->second.body) << "message " << number << " came again with another text";
+      continue;
+    }
+    EXPECT_TRUE(mids.insert(received.mid).second) << "two messages have the id " << received.mid;
+    EXPECT_EQ(number, ++last_of_boot[boot]) << "in the order of first receipts; the hub was " << received.hub;
+    last_of_boot[boot] = number;
+  }
+  EXPECT_FALSE(first_receipts.empty());
+}
+
+void Scene::expect_clean_stop() {
+  daemon().ask_to_stop();
+  const auto status = daemon().wait_for_end(k_stop_limit);
+  ASSERT_TRUE(status.has_value()) << "still running after five seconds";
+  EXPECT_EQ(*status, 0);
+  EXPECT_TRUE(await_state("Stopping")) << "the last state was not told";
+  const auto account = daemon().account();
+  ASSERT_TRUE(account.has_value()) << "no account of the telemetry in the journal";
+  EXPECT_EQ(account->dropped, 0U);
+  EXPECT_EQ(account->produced, account->acknowledged + account->waiting);
+  const std::string boot = lizard().telemetry().empty() ? "" : lizard().telemetry().back().properties.at("boot");
+  std::set<std::string> received;
+  for (const Received& one : lizard().telemetry()) {
+    if (one.properties.at("boot") == boot) received.insert(one.mid);
+  }
+  EXPECT_GE(received.size(), account->acknowledged) << "the daemon says that more was acknowledged than hubs have";
+}
+
+void Scene::expect_good_end() {
+  expect_one_truth();
+  expect_no_telemetry_lost();
+  expect_clean_stop();
+}
+
+void Scene::show_failover(const std::string& what, const Mark& since) {
+  const auto changes = bus().changes();
+  std::int64_t back_us = 0;
+  for (std::size_t i = since.change; i < changes.size(); ++i) {
+    if (changes[i].state == "Connected") back_us = changes[i].time_us;
+  }
+  ASSERT_NE(back_us, 0) << "the daemon did not come back";
+  const auto outside_ms = (back_us - since.time_us) / 1000;
+  const auto own_ms = static_cast<std::int64_t>(bus().agent().last_failover_duration / 1000);
+  std::cout << "figure: " << what << ": " << outside_ms << " ms from the attack to the session on the other hub, "
+            << own_ms << " ms of them after the daemon had noticed; resident " << daemon().resident_kib() << " KiB\n";
+  RecordProperty("failover_ms", std::to_string(outside_ms));
+  RecordProperty("failover_noticed_ms", std::to_string(own_ms));
+  RecordProperty("resident_kib", std::to_string(daemon().resident_kib()));
+}
+
+}  // namespace iotc_ha::integration

@@ -1,0 +1,97 @@
+#pragma once
+
+#include "bus.hpp"
+#include "daemon.hpp"
+#include "ground.hpp"
+#include "lizard.hpp"
+#include "wait.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace iotc_ha::integration {
+
+using States = std::vector<std::string>;
+
+/// What every test here starts from: an empty folder, a piece of the loopback network, a private bus. The test brings
+/// in the lizard and the daemon. When it fails, what they had to say is printed; when it ends, they are gone.
+class Scene : public testing::Test {
+ protected:
+  void SetUp() override;
+  void TearDown() override;
+
+  // ---- Actors
+  void start_lizard(const Command& options = {});
+  /// Writes the configuration that `iotc-ha-lizard config` gives, with a quick pace for the sample; starts nothing.
+  /// `toml`: what this test wants otherwise.
+  void configure(const std::string& toml = "");
+  void start_daemon();
+  void restart_bus();  ///< everybody on it is thrown off; the witness begins anew
+  /// All of it, until the daemon is connected to hub-a and its first telemetry has arrived.
+  void begin(const std::string& toml = "", const Command& lizard_options = {});
+  [[nodiscard]] Lizard& lizard() { return *lizard_; }
+  [[nodiscard]] Daemon& daemon() { return *daemon_; }
+  [[nodiscard]] Bus& bus() { return *bus_; }
+
+  // ---- Waiting
+  /// Until State has this value, seen from outside.
+  [[nodiscard]] bool await_state(const std::string& state, std::chrono::milliseconds patience = k_patience);
+  /// Until a session with this hub is open, as hub and daemon say.
+  [[nodiscard]] bool await_hub(const std::string& hub, std::chrono::milliseconds patience = k_patience);
+  /// Until a condition on the properties of Agent1 holds.
+  template <typename Condition>
+  [[nodiscard]] bool await_agent(Condition condition, std::chrono::milliseconds patience = k_patience) {
+    return eventually([&] { return bus().agent_is_there() && condition(bus().agent()); }, patience);
+  }
+  /// Until the journal of the present life says this.
+  [[nodiscard]] bool await_journal(const std::string& text) {
+    return eventually([&] { return daemon().journal_says(text); });
+  }
+  /// Until hubs have received telemetry that was created after this call; all older telemetry goes before it.
+  [[nodiscard]] bool await_fresh_telemetry();
+
+  // ---- What must be true
+  /// A place in the story: everything after it is what the next act brings.
+  struct Mark {
+    std::size_t state = 0;   ///< of Bus::states(); the state at the mark is the first
+    std::size_t change = 0;  ///< of Bus::changes()
+    std::int64_t time_us = 0;
+  };
+  [[nodiscard]] Mark mark();
+  /// State took exactly these values, from the one at the mark on.
+  void expect_states(const Mark& since, const States& expected);
+  /// Likewise, where nobody can say how often a pair of states came: `head`, `loop` any number of times, `tail`.
+  void expect_states(const Mark& since, const States& head, const States& loop, const States& tail);
+  /// The journal has one line for each change, each beginning where the one before ended; D-Bus and GetHistory tell
+  /// the same story.
+  void expect_one_truth();
+  /// Hubs have received every message from the first to the last, each with an id of its own; what came twice came with
+  /// the same id and the same text. Waits until what was queued has been sent.
+  void expect_no_telemetry_lost();
+  /// SIGTERM ends it within five seconds with status 0, and its account of telemetry agrees with the hubs'.
+  void expect_clean_stop();
+  /// All three.
+  void expect_good_end();
+  /// Prints the time from the mark until the session with another hub was open, and what the daemon says it was.
+  void show_failover(const std::string& what, const Mark& since);
+
+  const std::string k_device = "failover-linux";
+
+ private:
+  void check_received();
+
+  std::size_t life_begins_ = 0;  ///< the first of Bus::states() that the present daemon can have sent
+
+  std::unique_ptr<Folder> folder_;
+  std::unique_ptr<Network> network_;
+  std::unique_ptr<Bus> bus_;
+  std::unique_ptr<Lizard> lizard_;
+  std::unique_ptr<Daemon> daemon_;
+};
+
+}  // namespace iotc_ha::integration

@@ -1,0 +1,44 @@
+#include "harness/scene.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace iotc_ha::integration {
+namespace {
+
+using HubSilent = Scene;
+
+TEST_F(HubSilent, SilenceIsNoticedByTheMissingPubackAndTheDaemonMoves) {
+  begin();  // with the limits that the program is shipped with: this is where its slowest failover is measured
+  const Mark before = mark();
+
+  lizard().attack("hub-a", "unplug");
+  ASSERT_TRUE(await_hub("hub-b", std::chrono::seconds{60}));
+
+  expect_states(before, {"Connected", "Reprovision", "Connecting", "Connected"});
+  EXPECT_THAT(bus().errors(before.change), testing::ElementsAre("Silent", "TimedOut"));
+  const Agent agent = bus().agent();
+  EXPECT_EQ(agent.previous_hub, lizard().address_of("hub-a"));
+  EXPECT_EQ(agent.failover_count, 1U);
+  EXPECT_EQ(agent.reconnect_count, 0U);
+  show_failover("hub silent", before);
+  expect_good_end();
+}
+
+TEST_F(HubSilent, AHubThatIsBackWithinTheRememberedHubsLimitKeepsTheDevice) {
+  begin("[failover]\npuback_timeout = \"1s\"\nremembered_timeout = \"20s\"\n");
+  const Mark before = mark();
+
+  lizard().attack("hub-a", "unplug");
+  ASSERT_TRUE(await_state("Reprovision"));
+  lizard().revive("hub-a");
+  ASSERT_TRUE(await_agent([](const Agent& agent) { return agent.state == "Connected" && agent.reconnect_count == 1; }));
+
+  expect_states(before, {"Connected", "Reprovision", "Connected"});
+  EXPECT_EQ(bus().agent().failover_count, 0U);
+  EXPECT_EQ(bus().agent().last_error_name, "Silent");
+  expect_good_end();
+}
+
+}  // namespace
+}  // namespace iotc_ha::integration
