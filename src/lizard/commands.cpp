@@ -1,0 +1,387 @@
+#include "commands.hpp"
+
+#include "configuration.hpp"
+#include "control.hpp"
+#include "files.hpp"
+#include "network.hpp"
+#include "print.hpp"
+#include "run.hpp"
+
+#include <iotc_ha/azure/sas.hpp>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstdio>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#ifndef IOTC_HA_LIZARD_PLUGIN_DIR
+#error "the build must say where the plugin is installed"
+#endif
+
+namespace iotc_ha::lizard {
+namespace {
+
+using nlohmann::ordered_json;
+
+/// What every command has.
+struct Common {
+  std::string state_dir = default_state_dir();
+  bool json = false;
+};
+
+int fail(const Common& common, const std::string& what) {
+  if (common.json) {
+    std::cout << ordered_json{{"error", what}}.dump() << std::endl;
+  } else {
+    std::cerr << "iotc-ha-lizard: " << what << std::endl;
+  }
+  return 1;
+}
+
+/// Sends a request; prints each line of the answer with `show`, or as it is with --json.
+int request(const Common& common, const ordered_json& question, const std::function<void(const ordered_json&)>& show) {
+  if (common.state_dir.empty()) {
+    return fail(common, "neither --state-dir nor IOTC_HA_LIZARD_STATE nor XDG_RUNTIME_DIR says where the lizard is");
+  }
+  int status = 0;
+  const auto asked = ask(common.state_dir, question.dump(), [&](const std::string& line) {
+    const ordered_json answer = ordered_json::parse(line, nullptr, false);
+    if (answer.is_object() && answer.size() == 1 && answer.contains("error")) {
+      status = fail(common, answer["error"].get<std::string>());
+    } else if (common.json) {
+      std::cout << line << std::endl;
+    } else {
+      show(answer);
+    }
+    return static_cast<bool>(std::cout);  // a pipe that was closed ends a --follow
+  });
+  return asked ? status : fail(common, asked.error().what);
+}
+
+void say_nothing(const ordered_json&) {}
+
+std::string plugin_file() {
+  constexpr const char* k_name = "iotc_ha_lizard_hub.so";
+  std::error_code error;
+  const auto beside = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / k_name;
+  if (!error && std::filesystem::exists(beside, error)) return beside.string();
+  return std::string(IOTC_HA_LIZARD_PLUGIN_DIR) + "/" + k_name;
+}
+
+/// The command line as a whole: each command adds itself, and leaves what is to be done in `action`.
+class CommandLine {
+ public:
+  CommandLine();
+  int parse(int argc, const char* const* argv);
+
+ private:
+  CLI::App* add(const std::string& name, const std::string& description);
+  void on(CLI::App* command, std::function<int()> action) {
+    command->callback([this, action = std::move(action)] { status_ = action(); });
+  }
+  void add_run();
+  void add_config();
+  void add_attacks();
+  void add_devices();
+  void add_twins();
+  void add_messages();
+  void add_records();
+
+  CLI::App app_{
+      "A virtual Azure on this machine: a Device Provisioning Service, IoT hubs, and a lizard that attacks "
+      "them. Everything listens on loopback addresses only.",
+      "iotc-ha-lizard"};
+  Common common_;
+  int status_ = 0;
+
+  Settings settings_;
+  std::string group_key_;
+  std::string central_token_;
+  std::vector<std::string> device_keys_;
+  std::int64_t retry_after_s_ = 3;
+  int refusal_ = 5;
+  bool no_auto_failover_ = false;
+
+  std::string device_;
+  std::string hub_;
+  std::string name_;
+  std::string payload_;
+  std::string how_ = "kill";
+  std::string method_name_;
+  std::string output_;
+  std::string model_id_ = "dtmi:Sample:Failover;1";
+  std::vector<std::string> properties_;
+  int code_ = 3;
+  double timeout_s_ = 30;
+  std::int64_t ttl_s_ = 0;
+  std::int64_t throttle_retry_after_s_ = 10;
+  std::int64_t for_s_ = 0;
+  std::uint64_t since_ = 0;
+  bool off_ = false;
+  bool follow_ = false;
+  bool count_ = false;
+};
+
+CommandLine::CommandLine() {
+  app_.require_subcommand(1);
+  app_.set_version_flag("--version", "iotc-ha-lizard " IOTC_HA_VERSION);
+  add_run();
+  add_config();
+  add_attacks();
+  add_devices();
+  add_twins();
+  add_messages();
+  add_records();
+}
+
+CLI::App* CommandLine::add(const std::string& name, const std::string& description) {
+  CLI::App* command = app_.add_subcommand(name, description);
+  command->add_option("--state-dir", common_.state_dir, "Where the lizard keeps its state (also IOTC_HA_LIZARD_STATE)");
+  command->add_flag("--json", common_.json, "Print JSON");
+  return command;
+}
+
+void CommandLine::add_run() {
+  CLI::App* run = add("run", "Start the virtual Azure and stay in the foreground");
+  run->add_option("--network", settings_.network, "Loopback network: DPS on .1, hub-a on .10, hub-b on .11 ...")
+      ->capture_default_str();
+  run->add_option("--hubs", settings_.hubs, "Number of hubs")
+      ->check(CLI::Range(std::size_t{1}, k_hubs_max))
+      ->capture_default_str();
+  run->add_option("--home", settings_.home, "Hub to which new devices are allocated")->capture_default_str();
+  run->add_option("--dps-port", settings_.dps_port, "Port of DPS and IoT Central")
+      ->check(CLI::Range(1, 65535))
+      ->capture_default_str();
+  run->add_option("--id-scope", settings_.id_scope, "ID scope of DPS")->capture_default_str();
+  run->add_option("--group-key", group_key_, "Key of the enrolment group, base64 (default: made once and kept)");
+  run->add_option("--device-key", device_keys_, "Individual enrolment, ID=BASE64 (may be repeated)");
+  run->add_option("--central-token", central_token_, "API token of IoT Central (default: made once and kept)");
+  run->add_option("--assigning-polls", settings_.assigning_polls, "Answers with 'assigning' before 'assigned'")
+      ->check(CLI::Range(0U, 1000U))
+      ->capture_default_str();
+  run->add_option("--retry-after", retry_after_s_, "Seconds that DPS asks a device to wait between polls")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{3600}))
+      ->capture_default_str();
+  run->add_option("--refusal", refusal_, "CONNACK code for a device that is disabled or assigned elsewhere")
+      ->check(CLI::IsMember({3, 5}))
+      ->capture_default_str();
+  run->add_flag("--no-auto-failover", no_auto_failover_, "DPS goes on naming a hub that is attacked");
+  run->add_option("--keep", settings_.keep, "Telemetry messages kept")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}))
+      ->capture_default_str();
+  run->add_option("--plugin", settings_.plugin, "The hubs' mosquitto plugin");
+  run->add_option("--mosquitto", settings_.mosquitto, "The mosquitto program")->capture_default_str();
+  run->add_flag("--verbose", settings_.verbose, "Print each telemetry message");
+  run->add_flag("--quiet", settings_.quiet, "Print no events");
+  on(run, [this] {
+    if (common_.state_dir.empty()) {
+      return fail(common_, "neither XDG_RUNTIME_DIR nor --state-dir says where to keep the state");
+    }
+    if (const auto network = checked_network(settings_.network); !network) return fail(common_, network.error().what);
+    bool home_exists = false;
+    for (std::size_t i = 0; i < settings_.hubs; ++i) home_exists = home_exists || hub_name(i) == settings_.home;
+    if (!home_exists) return fail(common_, "--home " + settings_.home + ": there is no such hub");
+    settings_.state_dir = common_.state_dir;
+    settings_.group_key = core::Secret(group_key_);
+    settings_.central_token = core::Secret(central_token_);
+    settings_.retry_after = std::chrono::seconds(retry_after_s_);
+    settings_.refusal = static_cast<std::uint8_t>(refusal_);
+    settings_.auto_failover = !no_auto_failover_;
+    if (settings_.plugin.empty()) settings_.plugin = plugin_file();
+    if (!group_key_.empty() && !azure::derive_device_key(settings_.group_key, "any")) {
+      return fail(common_, "--group-key is not a base64 key of 16 to 64 bytes");
+    }
+    for (const std::string& enrolment : device_keys_) {
+      const std::size_t at = enrolment.find('=');
+      const core::Secret key(at == std::string::npos ? "" : enrolment.substr(at + 1));
+      if (!azure::derive_device_key(key, "any")) {
+        return fail(common_, "--device-key '" + enrolment.substr(0, at) + "': expected ID=BASE64, 16 to 64 bytes");
+      }
+      settings_.device_keys[enrolment.substr(0, at)] = key;
+    }
+    return lizard::run(settings_, common_.json);
+  });
+}
+
+void CommandLine::add_config() {
+  CLI::App* config = add("config", "Print or write a configuration for iotc-had");
+  device_ = "failover-linux";
+  config->add_option("--device", device_, "Device id")->capture_default_str();
+  config->add_option("--model", model_id_, "Model id")->capture_default_str();
+  config->add_option("--output", output_, "File to write, mode 0640; one that exists keeps its owner and mode");
+  on(config, [this] {
+    std::string text;
+    Common quiet = common_;
+    quiet.json = false;
+    const ordered_json question{{"command", "config"}, {"device", device_}, {"model", model_id_}};
+    if (const int status = request(common_.json ? common_ : quiet, question,
+                                   [&text](const ordered_json& answer) { text = answer.value("config", ""); });
+        status != 0 || common_.json) {
+      return status;
+    }
+    if (output_.empty()) {
+      std::cout << text;
+      return 0;
+    }
+    const auto written = write_file(output_, text, 0640);
+    return written ? 0 : fail(common_, written.error().what);
+  });
+}
+
+void CommandLine::add_attacks() {
+  CLI::App* attack = add("attack", "Attack a hub, or DPS");
+  attack->add_option("hub", hub_, "hub-a, hub-b ... or dps")->required();
+  attack
+      ->add_option("--how", how_,
+                   "kill: connections are reset and then refused; unplug: connections stay open and nothing answers; "
+                   "refuse: sessions are dropped and CONNECT is refused (DPS: 503); drop: sessions are dropped once")
+      ->check(CLI::IsMember({"kill", "unplug", "refuse", "drop"}))
+      ->capture_default_str();
+  attack->add_option("--code", code_, "CONNACK code of --how refuse")
+      ->check(CLI::IsMember({3, 5}))
+      ->capture_default_str();
+  on(attack, [this] {
+    return request(common_, {{"command", "attack"}, {"target", hub_}, {"how", how_}, {"code", code_}}, say_nothing);
+  });
+
+  CLI::App* revive = add("revive", "Undo all attacks on a hub, on DPS, or on everything");
+  revive->add_option("hub", hub_, "hub-a, hub-b ..., dps or all")->required();
+  on(revive, [this] { return request(common_, {{"command", "revive"}, {"target", hub_}}, say_nothing); });
+
+  CLI::App* throttle = add("throttle", "Let DPS answer 429");
+  throttle->add_option("--retry-after", throttle_retry_after_s_, "Seconds said in Retry-After")
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{86400}))
+      ->capture_default_str();
+  auto* span = throttle->add_option("--for", for_s_, "Seconds after which it ends (default: with --off)")
+                   ->check(CLI::Range(std::int64_t{1}, std::int64_t{86400}));
+  throttle->add_flag("--off", off_, "End it")->excludes(span);
+  on(throttle, [this] {
+    ordered_json question{{"command", "throttle"}, {"off", off_}, {"retry_after", throttle_retry_after_s_}};
+    if (for_s_ > 0) question["for"] = for_s_;
+    return request(common_, question, say_nothing);
+  });
+}
+
+void CommandLine::add_devices() {
+  CLI::App* move = add("move", "Assign a device to another hub; its session on the old one is dropped");
+  move->add_option("device", device_, "Device id")->required();
+  move->add_option("hub", hub_, "The new hub")->required();
+  move->add_option("--ttl", ttl_s_, "Seconds after which it moves back by itself")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{86400 * 30}));
+  on(move, [this] {
+    ordered_json question{{"command", "move"}, {"device", device_}, {"hub", hub_}};
+    if (ttl_s_ > 0) question["ttl"] = ttl_s_;
+    return request(common_, question, say_nothing);
+  });
+  for (const auto& [name, description] :
+       {std::pair{"disable", "Disable a device: its session is dropped and it is refused"},
+        std::pair{"enable", "Enable a device again"}}) {
+    CLI::App* command = add(name, description);
+    command->add_option("device", device_, "Device id")->required();
+    on(command, [this, name = std::string(name)] {
+      return request(common_, {{"command", name}, {"device", device_}}, say_nothing);
+    });
+  }
+}
+
+void CommandLine::add_twins() {
+  CLI::App* desired = add("desired", "Change desired properties");
+  desired->add_option("device", device_, "Device id")->required();
+  desired->add_option("json", payload_, "Merge patch, e.g. '{\"fanSpeed\":42}'")->required();
+  on(desired, [this] {
+    return request(common_, {{"command", "desired"}, {"device", device_}, {"patch", payload_}},
+                   [](const ordered_json& answer) { std::cout << "version " << answer.at("version") << "\n"; });
+  });
+  CLI::App* twin = add("twin", "Print a device's twin");
+  twin->add_option("device", device_, "Device id")->required();
+  on(twin, [this] {
+    return request(common_, {{"command", "twin"}, {"device", device_}},
+                   [](const ordered_json& answer) { std::cout << answer.dump(2) << "\n"; });
+  });
+}
+
+void CommandLine::add_messages() {
+  CLI::App* command = add("command", "Call a direct method and wait for the answer");
+  command->add_option("device", device_, "Device id")->required();
+  command->add_option("name", name_, "Method, e.g. echo")->required();
+  command->add_option("json", payload_, "Payload");
+  command->add_option("--timeout", timeout_s_, "Seconds to wait")->check(CLI::Range(0.1, 300.0))->capture_default_str();
+  on(command, [this] {
+    if (!payload_.empty() && !ordered_json::accept(payload_)) return fail(common_, "the payload is not JSON");
+    const auto timeout_ms = static_cast<std::int64_t>(timeout_s_ * 1000);
+    const ordered_json question{{"command", "command"},
+                                {"device", device_},
+                                {"method", name_},
+                                {"payload", payload_},
+                                {"timeout_ms", timeout_ms}};
+    return request(common_, question, [](const ordered_json& answer) {
+      std::cout << answer.at("status") << " " << answer.at("payload").dump() << "\n";
+    });
+  });
+
+  CLI::App* c2d = add("c2d", "Queue a message to a device (an offline command of IoT Central)");
+  c2d->add_option("device", device_, "Device id")->required();
+  c2d->add_option("json", payload_, "Body, e.g. '\"14:30\"'")->required();
+  c2d->add_option("--method-name", method_name_, "The command, e.g. setAlarm");
+  c2d->add_option("--property", properties_, "Application property, key=value (may be repeated)");
+  on(c2d, [this] {
+    ordered_json properties = ordered_json::array();
+    if (!method_name_.empty()) properties.push_back({"method-name", method_name_});
+    for (const std::string& property : properties_) {
+      const std::size_t at = property.find('=');
+      if (at == std::string::npos || at == 0) return fail(common_, "--property '" + property + "': expected key=value");
+      properties.push_back({property.substr(0, at), property.substr(at + 1)});
+    }
+    return request(common_, {{"command", "c2d"}, {"device", device_}, {"body", payload_}, {"properties", properties}},
+                   [](const ordered_json& answer) { std::cout << answer.at("mid").get<std::string>() << "\n"; });
+  });
+}
+
+void CommandLine::add_records() {
+  CLI::App* status = add("status", "Print the state of DPS, hubs and devices");
+  on(status, [this] { return request(common_, {{"command", "status"}}, print_status); });
+
+  CLI::App* telemetry = add("telemetry", "Print the telemetry that the hubs have taken");
+  telemetry->add_option("--device", name_, "Of this device only");
+  telemetry->add_option("--hub", hub_, "Of this hub only");
+  telemetry->add_option("--since", since_, "After this sequence number");
+  auto* follow = telemetry->add_flag("--follow", follow_, "Go on with what is still to come");
+  telemetry->add_flag("--count", count_, "Print their number only")->excludes(follow);
+  on(telemetry, [this] {
+    const ordered_json question{{"command", "telemetry"}, {"device", name_},   {"hub", hub_},
+                                {"since", since_},        {"follow", follow_}, {"count", count_}};
+    return request(common_, question, count_ ? print_count : print_telemetry);
+  });
+
+  CLI::App* events = add("events", "Print what has happened");
+  events->add_option("--since", since_, "After this sequence number");
+  events->add_flag("--follow", follow_, "Go on with what is still to come");
+  on(events, [this] {
+    return request(common_, {{"command", "events"}, {"since", since_}, {"follow", follow_}}, print_event);
+  });
+}
+
+int CommandLine::parse(int argc, const char* const* argv) {
+  try {
+    app_.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app_.exit(error) == 0 ? 0 : 2;
+  }
+  return status_;
+}
+
+}  // namespace
+
+int command_line(int argc, const char* const* argv) {
+  CommandLine commands;
+  return commands.parse(argc, argv);
+}
+
+}  // namespace iotc_ha::lizard

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <iotc_ha/core/error.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace iotc_ha::lizard {
+
+/// A device twin as an IoT hub keeps it: two JSON documents with a version each, changed by merge patches. A patch is
+/// held against the hub's limits (32 KiB a document, depth 10, strings to 4 KiB, keys without '.', '$' and spaces,
+/// integers within 2^52).
+class Twin {
+ public:
+  /// `{"desired":{…,"$version":N},"reported":{…,"$version":M}}`
+  [[nodiscard]] std::string document() const;
+  /// Applies a patch and returns what is pushed to the device: the patch with its new `$version`.
+  /// Error InvalidPayload or PayloadTooLarge; the twin is unchanged then.
+  [[nodiscard]] core::Result<std::string> patch_desired(std::string_view patch);
+  /// Applies a patch of the device. Errors as above.
+  [[nodiscard]] core::Result<std::uint64_t> patch_reported(std::string_view patch);
+
+  [[nodiscard]] std::uint64_t desired_version() const noexcept { return desired_version_; }
+  [[nodiscard]] std::uint64_t reported_version() const noexcept { return reported_version_; }
+
+ private:
+  std::string desired_ = "{}";
+  std::string reported_ = "{}";
+  std::uint64_t desired_version_ = 1;
+  std::uint64_t reported_version_ = 1;
+};
+
+}  // namespace iotc_ha::lizard
