@@ -2,6 +2,7 @@
 #include <iotc_ha/azure/sas.hpp>
 #include <iotc_ha/azure/text.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 
