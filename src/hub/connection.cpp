@@ -1,10 +1,14 @@
 #include "connection.hpp"
 
+#include "paho_seams.hpp"
+
 #include <mqtt/async_client.h>
 
-#include <limits>
+#include <cerrno>
+#include <chrono>
 #include <optional>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 namespace iotc_ha::hub {
@@ -140,7 +144,32 @@ struct Connection::Paho {
   [[nodiscard]] Error connect_error(int return_code) const {
     const std::string hub = name_of_hub(endpoint);
     if (auto refused = refusal(return_code, hub)) return *std::move(refused);
-    return Error{Fault::Unreachable, "could not connect to " + hub, {}};
+    return connect_error(paho_seams::take_trouble(), hub);
+  }
+
+  [[nodiscard]] Error connect_error(const paho_seams::Trouble& trouble, const std::string& hub) const {
+    using Where = paho_seams::Trouble::Where;
+    const std::string system = std::system_category().message(trouble.error_number);
+    switch (trouble.where) {
+      case Where::Unknown: break;
+      case Where::Tcp:
+        return {trouble.error_number == ETIMEDOUT ? Fault::TimedOut : Fault::Unreachable,
+                "could not connect to " + hub + ": " + system,
+                {}};
+      case Where::Handshake:
+        return {Fault::Unreachable,
+                hub + " broke off the TLS handshake" + (trouble.error_number != 0 ? ": " + system : ""),
+                {}};
+      case Where::Certificate: return {Fault::TlsRefused, "no TLS with " + hub + ": " + trouble.text, {}};
+      case Where::HostName:
+        return {Fault::TlsRefused, "the certificate of " + hub + " is not for " + endpoint.assignment.hub, {}};
+      case Where::AfterTls:
+        return {Fault::Unreachable,
+                hub + " closed the connection instead of answering CONNECT" +
+                    (trouble.error_number != 0 ? ": " + system : ""),
+                {}};
+    }
+    return {Fault::Unreachable, "could not connect to " + hub, {}};
   }
 
   [[nodiscard]] Error subscribe_error(const mqtt::token& token) const {
@@ -160,7 +189,14 @@ struct Connection::Paho {
   }
 
   [[nodiscard]] Error loss_error() const {
-    return Error{Fault::ConnectionLost, name_of_hub(endpoint) + " closed the connection", {}};
+    const paho_seams::Trouble trouble = paho_seams::take_trouble();
+    std::string what = "lost the connection to " + name_of_hub(endpoint);
+    if (!trouble.text.empty()) {
+      what += ": " + trouble.text;
+    } else if (trouble.error_number != 0) {
+      what += ": " + std::system_category().message(trouble.error_number);
+    }
+    return Error{Fault::ConnectionLost, std::move(what), {}};
   }
 
   /// Every call of Paho goes through here: its exceptions end here.
@@ -187,7 +223,9 @@ Connection::~Connection() = default;
 
 void Connection::connect(const std::string& address) {
   if (!paho_) return;
-  static_cast<void>(address);
+  const Endpoint& endpoint = paho_->endpoint;
+  // Paho gives a dead connection up after two and a half times the keep-alive; the kernel does it after this.
+  paho_seams::expect({host_to_resolve(endpoint).value_or(endpoint.assignment.hub), address, endpoint.keep_alive});
   paho_->guarded("connect", [this] { paho_->client.connect(paho_->connect_options(), nullptr, paho_->connecting); });
 }
 

@@ -1,0 +1,136 @@
+#include "paho_seams.hpp"
+#include "room.hpp"
+
+#include <dirent.h>
+#include <malloc.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iostream>
+#include <numeric>
+#include <random>
+#include <vector>
+
+/// What is left behind by many sessions, and how long one takes.
+namespace iotc_ha::hub_test {
+namespace {
+
+using core::AttemptId;
+
+class Endurance : public HubRoom {};
+
+// The sanitizers keep what was freed for a while.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr long k_growth_max = 256L << 20U;
+#else
+constexpr long k_growth_max = 1L << 20U;
+#endif
+
+std::size_t resident_bytes() {
+  std::size_t total_pages = 0;
+  std::size_t resident_pages = 0;
+  std::ifstream("/proc/self/statm") >> total_pages >> resident_pages;
+  return resident_pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+}
+
+std::size_t entries(const char* folder) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> open(opendir(folder), &closedir);
+  std::size_t count = 0;
+  while (readdir(open.get()) != nullptr) ++count;
+  return count;
+}
+std::size_t threads() { return entries("/proc/self/task"); }
+std::size_t descriptors() { return entries("/proc/self/fd"); }
+
+TEST_F(Endurance, TwoHundredSessionsLeaveNothingBehind) {
+  constexpr std::uint64_t k_warm_up = 40;  // pools, caches and Paho's two threads come with the first ones
+  constexpr std::uint64_t k_cycles = 200;
+  const Broker broker(folder.path(), {keys});
+  const HubPlayer hub(broker);
+  Desk desk;
+  std::size_t bytes_before = 0;
+  std::size_t threads_before = 0;
+  std::size_t descriptors_before = 0;
+  for (std::uint64_t i = 1; i <= k_warm_up + k_cycles; ++i) {
+    ASSERT_TRUE(opened(desk, AttemptId{i}, broker.port())) << "cycle " << i;
+    desk.run([&](hub::Sessions& sessions) {
+      core::Telemetry message;
+      message.sequence = i;
+      message.body = "{}";
+      sessions.send(AttemptId{i}, message);
+      sessions.close(AttemptId{i}, 5s);
+    });
+    ASSERT_TRUE(desk.wait_for<hub::TelemetryAcknowledged>(k_soon)) << "cycle " << i;
+    ASSERT_TRUE(desk.wait_for<hub::Closed>(k_soon)) << "cycle " << i;
+    if (i != k_warm_up) continue;
+    malloc_trim(0);
+    bytes_before = resident_bytes();
+    threads_before = threads();
+    descriptors_before = descriptors();
+  }
+  // The last client is destroyed on the worker after Closed was told: an attempt that follows waits for that.
+  desk.run([&](hub::Sessions& sessions) { sessions.open(AttemptId{1'000}, endpoint(free_port())); });
+  ASSERT_TRUE(desk.wait_for<hub::Lost>(k_soon));
+  malloc_trim(0);
+  const auto growth = static_cast<long>(resident_bytes()) - static_cast<long>(bytes_before);
+  std::cout << k_cycles << " sessions: resident " << bytes_before / 1024 << " KiB, grown by " << growth / 1024
+            << " KiB; " << threads() << " threads, " << descriptors() << " descriptors\n";
+  EXPECT_LT(growth, k_growth_max);
+  EXPECT_LE(threads(), threads_before);
+  EXPECT_LE(descriptors(), descriptors_before);
+}
+
+struct Figures {
+  std::vector<double> open_ms;
+  std::vector<double> puback_ms;
+};
+
+double since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+void print(const char* what, const std::vector<double>& times) {
+  const auto [least, most] = std::minmax_element(times.begin(), times.end());
+  std::cout << "  " << what << ": "
+            << std::accumulate(times.begin(), times.end(), 0.0) / static_cast<double>(times.size())
+            << " ms on average, " << *least << " to " << *most << '\n';
+}
+
+TEST_F(Endurance, TimesArePrintedWithAndWithoutTheSeams) {
+  const Broker broker(folder.path(), {keys});
+  const HubPlayer hub(broker);
+  Desk desk;
+  std::uint64_t attempt = 0;
+  std::minstd_rand random(1);
+  for (const bool with : {true, false}) {
+    hub::paho_seams::enable(with);
+    Figures figures;
+    for (int i = 0; i < 8; ++i) {
+      ++attempt;
+      // At any moment of the receive thread's second: a wait without an event to wait for.
+      ASSERT_FALSE(desk.wait_for<hub::Lost>(std::chrono::milliseconds(random() % 500)));
+      auto start = std::chrono::steady_clock::now();
+      ASSERT_TRUE(opened(desk, AttemptId{attempt}, broker.port()));
+      figures.open_ms.push_back(since(start));
+      for (std::uint64_t j = 1; j <= 4; ++j) {
+        core::Telemetry message;
+        message.sequence = j;
+        message.body = "{}";
+        start = std::chrono::steady_clock::now();
+        desk.run([&](hub::Sessions& sessions) { sessions.send(AttemptId{attempt}, message); });
+        ASSERT_TRUE(desk.wait_for<hub::TelemetryAcknowledged>(k_soon));
+        figures.puback_ms.push_back(since(start));
+      }
+      desk.run([&](hub::Sessions& sessions) { sessions.close(AttemptId{attempt}, 5s); });
+      ASSERT_TRUE(desk.wait_for<hub::Closed>(k_soon));
+    }
+    std::cout << (with ? "with the seams\n" : "without\n");
+    print("open() to Opened (TCP, TLS, CONNECT, 4 SUBSCRIBE, twin)", figures.open_ms);
+    print("send() to TelemetryAcknowledged", figures.puback_ms);
+  }
+  hub::paho_seams::enable(true);
+}
+
+}  // namespace
+}  // namespace iotc_ha::hub_test

@@ -1,0 +1,76 @@
+#pragma once
+
+#include "certificates.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+
+/// A peer that does what a broker in its right mind does not: it speaks just enough TLS and MQTT to break off anywhere.
+namespace iotc_ha::hub_test {
+
+/// One connection of the device, blocking. Every member throws PeerGone when the device is gone.
+class Dialogue {
+ public:
+  struct PeerGone : std::runtime_error {
+    using std::runtime_error::runtime_error;
+  };
+  struct Packet {
+    std::uint8_t type = 0;  ///< the high four bits: 1 CONNECT, 3 PUBLISH, 8 SUBSCRIBE, 12 PINGREQ, 14 DISCONNECT
+    std::string body;
+  };
+
+  explicit Dialogue(int socket) : socket_(socket) {}
+  ~Dialogue();
+  Dialogue(const Dialogue&) = delete;
+  Dialogue& operator=(const Dialogue&) = delete;
+
+  void start_tls(const KeyPair& keys);
+  [[nodiscard]] Packet receive();
+  void send(std::string_view bytes);
+  void acknowledge_connect(std::uint8_t return_code);
+  /// Reads CONNECT and answers it; reads the four SUBSCRIBEs and grants each with `granted`.
+  void accept_session(std::uint8_t granted = 1);
+  /// Reads the GET of the twin and answers it.
+  void answer_twin(int status, std::string_view twin);
+  void publish(std::string_view topic, std::string_view payload);
+  void wait_until_gone();
+  void reset();  ///< RST: the connection ends at once, without a farewell
+
+ private:
+  void read_exactly(char* to, std::size_t count);
+
+  int socket_;
+  void* tls_context_ = nullptr;
+  void* tls_ = nullptr;
+};
+
+class ScriptedPeer {
+ public:
+  using Script = std::function<void(Dialogue&)>;
+
+  /// Runs `script` for each connection, one after the other.
+  explicit ScriptedPeer(Script script);
+  ~ScriptedPeer();
+  ScriptedPeer(const ScriptedPeer&) = delete;
+  ScriptedPeer& operator=(const ScriptedPeer&) = delete;
+
+  [[nodiscard]] std::uint16_t port() const { return port_; }
+
+ private:
+  void serve();
+
+  Script script_;
+  int listener_;
+  std::uint16_t port_;
+  std::atomic<int> serving_ = -1;
+  std::atomic<bool> ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace iotc_ha::hub_test
