@@ -113,13 +113,14 @@ void Decision::connected(AttemptId attempt, const Assignment& at) {
   Memory& memory = next_.memory;
   Status& status = next_.status;
   std::string line = at.hub + " answers as device " + at.device_id;
+  std::optional<effect::FailedOver> moved;
   if (!memory.last_hub.empty() && memory.last_hub != at.hub) {
     const auto duration = memory.lost_at ? context_.now - *memory.lost_at : std::chrono::microseconds::zero();
     ++status.failover_count;
     status.last_failover_duration = duration;
     status.previous_hub = memory.last_hub;
     line += "; moved here from " + memory.last_hub + " in " + spoken(duration);
-    add(effect::FailedOver{memory.last_hub, at.hub, duration});
+    moved = effect::FailedOver{memory.last_hub, at.hub, duration};
   } else if (memory.lost_at) {
     ++status.reconnect_count;
     line += " again after " + spoken(context_.now - *memory.lost_at);
@@ -137,6 +138,7 @@ void Decision::connected(AttemptId attempt, const Assignment& at) {
   const auto stable_at = context_.now + context_.policy.stable_after;
   enter(state::Connected{attempt, at, context_.now, stable_at, renew_at, std::min<Instant>(stable_at, renew_at)},
         {std::move(line), at.hub, {}, 0});
+  if (moved) add(*std::move(moved));
 }
 
 void Decision::back_off(const std::string& why, std::chrono::milliseconds wait, state::Backoff::Next next,

@@ -68,7 +68,7 @@ void in(const state::Provisioning& now, const Event& event, Decision& d) {
 void connecting_failed(const state::Connecting& now, const Error& error, Decision& d) {
   d.note_error(error);
   d.note_loss();
-  const std::string why = now.target.hub + ": " + spoken(error);
+  const std::string why = spoken(error);
   const bool refused = is_refusal(error.fault);
   if (now.origin != state::Connecting::Origin::Assigned) {
     return d.ask_dps_again(why, refused ? now.target.hub : "", error);
@@ -96,7 +96,7 @@ void in(const state::Connecting& now, const Event& event, Decision& d) {
                  },
                  [&](const event::TimeReached&) {
                    d.add(effect::CloseSession{now.attempt, {}});
-                   connecting_failed(now, timed_out("the hub"), d);
+                   connecting_failed(now, timed_out(now.target.hub), d);
                  },
                  [&](const event::ReprovisionAsked&) {
                    d.add(effect::CloseSession{now.attempt, {}});
@@ -117,7 +117,7 @@ void session_lost(const state::Connected& now, const Error& error, Decision& d) 
   d.note_error(error);
   d.note_loss();
   const auto age = d.context().now - now.since;
-  const std::string why = now.at.hub + ": " + spoken(error) + " after " + spoken(age);
+  const std::string why = spoken(error) + " after " + spoken(age);
   // A hub that takes the session and drops it at once (quota, throttle, a message that it cannot bear) must not be run
   // against in a circle. The first such loss may be chance; from the second on there is a wait before each try.
   const bool quick = d.context().now < now.stable_at;
@@ -170,7 +170,7 @@ void in(const state::Reprovision& /*now*/, const state::Reprovision::TryRemember
         Decision& d) {
   const auto failed = [&](const Error& error) {
     d.note_error(error);
-    d.ask_dps_again(stage.target.hub + ": " + spoken(error), is_refusal(error.fault) ? stage.target.hub : "", error);
+    d.ask_dps_again(spoken(error), is_refusal(error.fault) ? stage.target.hub : "", error);
   };
   std::visit(Overload{
                  k_nothing,
@@ -182,7 +182,7 @@ void in(const state::Reprovision& /*now*/, const state::Reprovision::TryRemember
                  },
                  [&](const event::TimeReached&) {
                    d.add(effect::CloseSession{stage.attempt, {}});
-                   failed(timed_out("the hub"));
+                   failed(timed_out(stage.target.hub));
                  },
                  [&](const event::ReprovisionAsked&) {
                    d.add(effect::CloseSession{stage.attempt, {}});

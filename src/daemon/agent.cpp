@@ -36,6 +36,7 @@ Agent::Agent(runtime::Loop& loop, runtime::Journal& journal, config::Sources sou
                     [this](const core::Event& event) { decide(event); }, [this] { loop_.exit(EXIT_SUCCESS); }}),
       conversation_(loop, journal, sessions_, settings_,
                     [this](core::AttemptId attempt, core::Error error) {
+                      error.what = supervisor_.status.current_hub + " " + error.what;
                       sessions_.close(attempt, 0ms);  // it does not answer: there is nobody to say goodbye to
                       decide(core::event::HubLost{attempt, std::move(error)});
                     }),

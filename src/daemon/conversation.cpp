@@ -123,18 +123,17 @@ void Conversation::tell_drops(const std::vector<std::uint64_t>& sequences, const
 
 void Conversation::look_for_silence() {
   if (!session_) return;
-  std::optional<core::Instant> limit;
-  if (const auto since = outbox_.waiting_since()) limit = *since + settings_.config.failover.puback_timeout;
-  if (!questions_.empty()) {
-    const core::Instant answer_due = questions_.begin()->second.asked_at + k_answer_limit;
-    limit = limit ? std::min(*limit, answer_due) : answer_due;
-  }
-  if (!limit) return silence_timer_->disarm();
-  if (loop_.now() < *limit) return silence_timer_->arm(*limit);
-  const core::AttemptId attempt = session_->attempt;
-  const char* what =
-      questions_.empty() || outbox_.waiting_since() ? "no PUBACK came in time" : "the twin did not answer in time";
-  on_silent_(attempt, {core::Fault::Silent, what, {}});
+  constexpr core::Instant k_never = core::Instant::max();
+  const auto waiting_since = outbox_.waiting_since();
+  const core::Instant puback_due = waiting_since ? *waiting_since + settings_.config.failover.puback_timeout : k_never;
+  const core::Instant answer_due = questions_.empty() ? k_never : questions_.begin()->second.asked_at + k_answer_limit;
+  const core::Instant due = std::min(puback_due, answer_due);
+  if (due == k_never) return silence_timer_->disarm();
+  if (loop_.now() < due) return silence_timer_->arm(due);
+  on_silent_(session_->attempt,
+             {core::Fault::Silent,
+              puback_due == due ? "has not acknowledged a message in time" : "has not answered about the twin in time",
+              {}});
 }
 
 // ---- Twin

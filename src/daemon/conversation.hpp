@@ -25,7 +25,8 @@ namespace iotc_ha::daemon {
 /// session; it waits in the outbox. Loop thread.
 class Conversation {
  public:
-  /// `on_silent`: the hub has left something unanswered for too long; the session is of no use any more.
+  /// `on_silent`: the hub has left something unanswered for too long; the session is of no use any more. The error says
+  /// what, without the hub's name.
   Conversation(runtime::Loop& loop, runtime::Journal& journal, hub::Sessions& sessions, const Settings& settings,
                std::function<void(core::AttemptId, core::Error)> on_silent);
 

@@ -108,14 +108,14 @@ struct Assigned {  ///< DPS named a hub
 };
 struct DpsFailed {
   AttemptId attempt;
-  Error error;
+  Error error;  ///< `what` names the service
 };
 struct SessionOpened {
   AttemptId attempt;
 };
 struct HubLost {  ///< a session could not be opened, or an open one is gone
   AttemptId attempt;
-  Error error;
+  Error error;  ///< `what` names the hub
 };
 struct SessionClosed {  ///< after effect::CloseSession
   AttemptId attempt;

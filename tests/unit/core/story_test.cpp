@@ -82,42 +82,43 @@ TEST(Story, OfAFailoverAndAFailback) {
   EXPECT_EQ(story.status().current_hub, "hub-a");
 
   // A giant lizard attack.
-  story.after(600s).hub_lost(Fault::ConnectionLost, "the hub closed the connection");
+  story.after(600s).hub_lost(Fault::ConnectionLost, "hub-a closed the connection");
   EXPECT_EQ(story.status().current_hub, "");
-  story.after(100ms).hub_lost(Fault::Unreachable, "connection refused");
+  story.after(100ms).hub_lost(Fault::Unreachable, "hub-a refused the connection");
   story.after(3300ms).dps_names("hub-b");
   story.after(200ms).session_opens();
   EXPECT_EQ(story.told_since(),
             (Lines{
-                "603.2s Connected -> Reprovision: hub-a: the hub closed the connection (ConnectionLost) after 10 min; "
+                "603.2s Connected -> Reprovision: hub-a closed the connection (ConnectionLost) after 10 min; "
                 "trying hub-a once, then DPS",
-                "603.3s Reprovision -> Reprovision: hub-a: connection refused (Unreachable); asking DPS",
+                "603.3s Reprovision -> Reprovision: hub-a refused the connection (Unreachable); asking DPS",
                 "606.6s Reprovision -> Connecting: DPS named hub-b; connecting to hub-b",
-                "606.8s FailedOver(hub-a,hub-b) in 3.6s",
                 "606.8s Connecting -> Connected: hub-b answers as device dev; moved here from hub-a in 3.6 s",
+                "606.8s FailedOver(hub-a,hub-b) in 3.6s",
             }));
   EXPECT_EQ(story.status().failover_count, 1U);
   EXPECT_EQ(story.status().previous_hub, "hub-a");
   EXPECT_EQ(story.status().last_failover_duration, 3600ms);
 
   // IoT Central moves the device home: hub-b drops it and refuses it from now on.
-  story.after(300s).hub_lost(Fault::ConnectionLost, "the hub closed the connection");
-  story.after(100ms).hub_lost(Fault::HubNotAuthorized, "CONNACK 5");
+  story.after(300s).hub_lost(Fault::ConnectionLost, "hub-b closed the connection");
+  story.after(100ms).hub_lost(Fault::HubNotAuthorized, "hub-b refused the session (CONNACK 5)");
   story.after(100ms).dps_names("hub-b");  // DPS is a little behind
   story.after(5s);
   story.after(100ms).dps_names("hub-a");
   story.after(200ms).session_opens();
-  EXPECT_EQ(story.told_since(),
-            (Lines{
-                "906.8s Connected -> Reprovision: hub-b: the hub closed the connection (ConnectionLost) after 5 min; "
-                "trying hub-b once, then DPS",
-                "906.9s Reprovision -> Reprovision: hub-b: CONNACK 5 (HubNotAuthorized); asking DPS",
-                "907s Reprovision -> Backoff: DPS still names hub-b, which has just refused; asking DPS again in 5.0 s",
-                "912s Backoff -> Reprovision: the wait is over; asking DPS",
-                "912.1s Reprovision -> Connecting: DPS named hub-a; connecting to hub-a",
-                "912.3s FailedOver(hub-b,hub-a) in 5.5s",
-                "912.3s Connecting -> Connected: hub-a answers as device dev; moved here from hub-b in 5.5 s",
-            }));
+  EXPECT_EQ(
+      story.told_since(),
+      (Lines{
+          "906.8s Connected -> Reprovision: hub-b closed the connection (ConnectionLost) after 5 min; "
+          "trying hub-b once, then DPS",
+          "906.9s Reprovision -> Reprovision: hub-b refused the session (CONNACK 5) (HubNotAuthorized); asking DPS",
+          "907s Reprovision -> Backoff: DPS still names hub-b, which has just refused; asking DPS again in 5.0 s",
+          "912s Backoff -> Reprovision: the wait is over; asking DPS",
+          "912.1s Reprovision -> Connecting: DPS named hub-a; connecting to hub-a",
+          "912.3s Connecting -> Connected: hub-a answers as device dev; moved here from hub-b in 5.5 s",
+          "912.3s FailedOver(hub-b,hub-a) in 5.5s",
+      }));
   EXPECT_EQ(story.status().failover_count, 2U);
   EXPECT_EQ(story.status().previous_hub, "hub-b");
 }
