@@ -14,7 +14,6 @@
 namespace iotc_ha::provisioning {
 namespace {
 
-using core::Error;
 using core::Fault;
 using std::chrono::milliseconds;
 
@@ -122,8 +121,14 @@ bool is_tls(CURLcode code) {
   return std::find(k_codes.begin(), k_codes.end(), code) != k_codes.end();
 }
 
-/// libcurl answers CURLE_SSL_CONNECT_ERROR, too, when the network cut the handshake off; only the text tells
-/// (7.88, 8.14).
+/// The name look-up is over: it took its time, or there was a connection already.
+bool has_address(const Transfer& transfer) {
+  return transfer.sent != Https::Clock::time_point::max() ||
+         info<curl_off_t>(transfer.easy, CURLINFO_NAMELOOKUP_TIME_T) != 0;
+}
+
+/// libcurl answers CURLE_SSL_CONNECT_ERROR, too, when the network cut the handshake off; only its text
+/// tells them apart.
 bool is_cut_handshake(CURLcode code, std::string_view detail) {
   constexpr std::array<std::string_view, 4> k_texts{
       "Recv failure: ", "Send failure: ", "SSL_connect: ", "unexpected eof"};
@@ -132,13 +137,13 @@ bool is_cut_handshake(CURLcode code, std::string_view detail) {
          });
 }
 
-Fault fault_of(CURLcode code, CURL* easy, std::string_view detail) {
+Fault fault_of(CURLcode code, const Transfer& transfer, std::string_view detail) {
+  CURL* const easy = transfer.easy;
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY: return Fault::NameNotResolved;
     case CURLE_COULDNT_CONNECT: return Fault::Unreachable;
-    case CURLE_OPERATION_TIMEDOUT:
-      return info<curl_off_t>(easy, CURLINFO_NAMELOOKUP_TIME_T) == 0 ? Fault::NameNotResolved : Fault::TimedOut;
+    case CURLE_OPERATION_TIMEDOUT: return has_address(transfer) ? Fault::TimedOut : Fault::NameNotResolved;
     default: break;
   }
   if (info<long>(easy, CURLINFO_HTTP_CONNECTCODE) >= 300) return Fault::Unreachable;  // the proxy refused
@@ -160,7 +165,7 @@ core::Result<Reply> outcome(CURLcode code, Transfer&& transfer, const Destinatio
                       whom + "the answer is larger than " + std::to_string(Https::k_body_bytes_max / 1024) + " KiB");
   }
   const std::string reason = detail.empty() ? curl_easy_strerror(code) : std::string(detail);
-  return core::fail(fault_of(code, easy, detail), whom + reason);
+  return core::fail(fault_of(code, transfer, detail), whom + reason);
 }
 
 }  // namespace

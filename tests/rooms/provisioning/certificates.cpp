@@ -1,6 +1,5 @@
 #include "certificates.hpp"
 
-#include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <unistd.h>
@@ -28,7 +27,7 @@ void add_extension(X509* certificate, X509* issuer, int kind, const std::string&
 
 Identity unsigned_identity(const std::string& name, long serial) {
   Identity identity;
-  identity.key.reset(EVP_EC_gen("P-256"));
+  identity.key.reset(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"));
   require(identity.key != nullptr, "key");
   identity.certificate.reset(X509_new());
   X509* const certificate = identity.certificate.get();

@@ -16,6 +16,8 @@
 #include <mutex>
 #include <optional>
 #include <set>
+#include <string>
+#include <vector>
 
 namespace iotc_ha::provisioning {
 namespace {
@@ -303,24 +305,43 @@ TEST_F(Provisioning, ACertificateForAnotherNameIsRefused) {
   EXPECT_TRUE(dps.heard().empty());
 }
 
-TEST_F(Provisioning, TheEnvironmentsProxiesAreNeverUsed) {
-  for (const char* name : {"http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"}) {
-    setenv(name, "http://127.0.0.1:1", 1);
+/// Variables of the environment for as long as it lives. No client runs while they change.
+class Environment {
+ public:
+  Environment(std::vector<std::string> names, const std::string& value) : names_(std::move(names)) {
+    for (const auto& name : names_) setenv(name.c_str(), value.c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
   }
+  ~Environment() {
+    for (const auto& name : names_) unsetenv(name.c_str());  // NOLINT(concurrency-mt-unsafe)
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  std::vector<std::string> names_;
+};
+
+TEST_F(Provisioning, TheEnvironmentsProxiesAreNeverUsed) {
+  client_.reset();
+  const Environment environment({"http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"},
+                                "http://127.0.0.1:1");
+  start_client();
   DpsServer& dps = serve({assigned("hub-a")});
   const auto result = ask(registration(dps.port()));
   EXPECT_TRUE(result) << result.error().what;
-  for (const char* name : {"http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"}) unsetenv(name);
+  client_.reset();
 }
 
 TEST_F(Provisioning, OurProxyIsUsedWhateverTheEnvironmentSaysAndNeverSeesTheToken) {
-  setenv("no_proxy", "*", 1);
+  client_.reset();
+  const Environment environment({"no_proxy", "NO_PROXY"}, "*");
+  start_client();
   const PlainListener proxy(PlainListener::Manner::Refuses);
   Registration by_proxy = registration(443);
   by_proxy.host = "dps.example";
   by_proxy.proxy = "http://127.0.0.1:" + std::to_string(proxy.port());
   const auto result = ask(by_proxy);
-  unsetenv("no_proxy");
+  client_.reset();
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().fault, Fault::Unreachable) << result.error().what;
   EXPECT_THAT(result.error().what, AllOf(HasSubstr("407"), HasSubstr(by_proxy.proxy)));
