@@ -33,7 +33,11 @@ Agent::Agent(runtime::Loop& loop, runtime::Journal& journal, config::Sources sou
       bus_(loop, bus_address, {IOTC_HA_VERSION, settings_.config.device.model_id}, requests(),
            [this](const std::string& line) { journal_.write(Severity::Warning, line); }),
       interpreter_({loop, journal, sessions_, dps_, *store_, bus_, settings_,
-                    [this](const core::Event& event) { decide(event); }, [this] { loop_.exit(EXIT_SUCCESS); }}),
+                    [this](const core::Event& event) { decide(event); },
+                    [this] {
+                      journal_.write(Severity::Info, "stopped: " + conversation_.account());
+                      loop_.exit(EXIT_SUCCESS);
+                    }}),
       conversation_(loop, journal, sessions_, settings_,
                     [this](core::AttemptId attempt, core::Error error) {
                       error.what = supervisor_.status.current_hub + " " + error.what;
@@ -125,7 +129,6 @@ void Agent::reload() {
 void Agent::stop() {
   service_manager::stopping();
   last_resort_->arm(loop_.now() + k_stop_limit);
-  journal_.write(Severity::Info, "stopping: " + conversation_.account());
   decide(core::event::StopAsked{});
 }
 
