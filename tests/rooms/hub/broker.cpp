@@ -133,7 +133,7 @@ HubPlayer::HubPlayer(const Broker& broker, std::string twin) : twin_(std::move(t
 
 HubPlayer::~HubPlayer() {
   mosquitto_disconnect(client_);
-  mosquitto_loop_stop(client_, true);
+  mosquitto_loop_stop(client_, false);
   mosquitto_destroy(client_);
 }
 
