@@ -215,8 +215,7 @@ core::Result<void> Lizard::wait_until_ready(std::size_t hub) {
     siginfo_t ended{};
     waitid(P_PID, static_cast<id_t>(runs_[hub].pid), &ended, WEXITED | WNOHANG | WNOWAIT);  // reap() buries it
     if (ended.si_pid != 0 || steady_clock::now() > deadline) {
-      return core::fail(core::Fault::BadConfiguration,
-                        hub_name(hub) + " does not start; see " + hub_directory(hub) + "/mosquitto.log");
+      return core::fail(core::Fault::BadConfiguration, hub_name(hub) + " does not start: " + last_words(hub));
     }
     changed_.wait_for(lock, std::chrono::milliseconds(20));
   }
@@ -253,6 +252,14 @@ void Lizard::hear_last_words(std::size_t hub) {
   if (link) link->wait_until_closed(k_stop_timeout);
 }
 
+/// The last line that a hub's mosquitto has printed.
+std::string Lizard::last_words(std::size_t hub) const {
+  std::string text = read_file(hub_directory(hub) + "/mosquitto.log").value_or("");
+  while (text.ends_with('\n')) text.pop_back();
+  text.erase(0, text.rfind('\n') + 1);
+  return text.empty() ? "mosquitto has ended without a word" : text;
+}
+
 void Lizard::reap() {
   for (std::size_t hub = 0; hub < runs_.size(); ++hub) {
     if (runs_[hub].pid == 0 || waitpid(runs_[hub].pid, nullptr, WNOHANG) != runs_[hub].pid) continue;
@@ -265,7 +272,7 @@ void Lizard::reap() {
     hear_last_words(hub);
     with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
       cloud.sessions_lost(hub, now);
-      cloud.note(now, "hub-died", "", hub_name(hub), "mosquitto ended by itself; see mosquitto.log");
+      cloud.note(now, "hub-died", "", hub_name(hub), last_words(hub));
     });
   }
 }

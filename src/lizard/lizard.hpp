@@ -129,6 +129,7 @@ class Lizard {
   void dispatch_locked();
   void wake() const;
   [[nodiscard]] std::string hub_directory(std::size_t hub) const;
+  [[nodiscard]] std::string last_words(std::size_t hub) const;
 
   Settings settings_;
   Cloud cloud_;
