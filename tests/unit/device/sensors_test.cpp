@@ -21,7 +21,7 @@ constexpr std::uint64_t k_seed = 7;
 
 /// A /sys of our own. Real ones differ from machine to machine; the files in it are of the same form.
 class SensorsOnAMachine : public testing::Test {
- protected:
+ public:
   SensorsOnAMachine() {
     std::string folder = (fs::temp_directory_path() / "sys-XXXXXX").string();
     if (mkdtemp(folder.data()) == nullptr) throw std::runtime_error("cannot make a folder");
@@ -32,6 +32,7 @@ class SensorsOnAMachine : public testing::Test {
     fs::remove_all(sys_, ignored);
   }
 
+ protected:
   void write(const fs::path& file, const std::string& text) {
     fs::create_directories((sys_ / file).parent_path());
     std::ofstream(sys_ / file) << text << '\n';
