@@ -4,9 +4,9 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -100,7 +100,8 @@ void Process::signal(int number) const {
 
 std::optional<int> Process::wait(std::chrono::milliseconds patience) {
   if (status_) return status_;
-  const Descriptor end(pidfd_open(pid_, 0));
+  // Not pidfd_open(): its header in glibc 2.36 is not made for C++ (no extern "C").
+  const Descriptor end(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
   if (end.get() < 0) complain("pidfd_open");
   pollfd ended{end.get(), POLLIN, 0};
   if (poll(&ended, 1, static_cast<int>(patience.count())) <= 0) return std::nullopt;

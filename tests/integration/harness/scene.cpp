@@ -10,6 +10,7 @@
 #include <iostream>
 #include <map>
 #include <set>
+#include <stdexcept>
 #include <utility>
 
 namespace iotc_ha::integration {
@@ -97,8 +98,8 @@ void Scene::begin(const std::string& toml, const Command& lizard_options) {
   start_lizard(lizard_options);
   configure(toml);
   start_daemon();
-  ASSERT_TRUE(await_hub("hub-a"));
-  ASSERT_TRUE(await_fresh_telemetry());
+  // Thrown, so that a test does not go on without its beginning.
+  if (!await_hub("hub-a") || !await_fresh_telemetry()) throw std::runtime_error("the daemon did not get to work");
 }
 
 // ---- Waiting
