@@ -25,9 +25,9 @@ constexpr std::chrono::minutes k_clock_tolerance{5};
 
 std::string in_words(std::chrono::seconds time) {
   const auto whole = [](auto part, const char* unit) { return std::to_string(part.count()) + unit; };
-  if (time < 2h) return whole(std::chrono::duration_cast<std::chrono::minutes>(time), " min");
-  if (time < 48h) return whole(std::chrono::duration_cast<std::chrono::hours>(time), " h");
-  return whole(std::chrono::duration_cast<std::chrono::days>(time), " days");
+  if (time < 2h) return whole(std::chrono::round<std::chrono::minutes>(time), " min");
+  if (time < 48h) return whole(std::chrono::round<std::chrono::hours>(time), " h");
+  return whole(std::chrono::round<std::chrono::days>(time), " days");
 }
 
 /// A wrong clock makes a token that looks like one of a wrong key: the answer's date tells them apart.
