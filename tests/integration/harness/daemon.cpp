@@ -58,7 +58,7 @@ std::vector<std::string> Daemon::states() const {
 
 std::optional<Account> Daemon::account() const {
   static const std::regex k_line(
-      R"(stopping: (\d+) messages produced, (\d+) acknowledged, (\d+) dropped, (\d+) waiting)");
+      R"(stopped: (\d+) messages produced, (\d+) acknowledged, (\d+) dropped, (\d+) waiting)");
   const std::string text = journal();
   std::smatch found;
   if (!std::regex_search(text, found, k_line)) return std::nullopt;
