@@ -1,12 +1,12 @@
 #include "connection.hpp"
 #include "lookups.hpp"
+#include "session_state.hpp"
 
 #include <iotc_ha/azure/mqtt.hpp>
 #include <iotc_ha/hub/session.hpp>
 #include <iotc_ha/runtime/worker.hpp>
 
 #include <array>
-#include <charconv>
 #include <functional>
 #include <future>
 #include <map>
@@ -28,68 +28,11 @@ using std::chrono::milliseconds;
 constexpr std::size_t k_jobs_max = 1'024;  // for the worker: more wait only if Paho hangs
 constexpr std::size_t k_held_max = 512;    // messages that a hub may send before it answers the twin; it keeps 50 C2D
 constexpr milliseconds k_disconnect_max{500};
-constexpr std::uint64_t k_opening_rid = 0;
-constexpr std::uint32_t k_unwatched = 0;  // a delivery of which nobody waits for the end
-
-/// How far the one session has come.
-enum class Phase : std::uint8_t {
-  Resolving,
-  Connecting,
-  Subscribing,
-  ReadingTwin,
-  Open,
-  Draining,       ///< close() was called; what is in flight may still be answered
-  Disconnecting,  ///< the DISCONNECT is with Paho
-};
-
-std::string_view doing(Phase phase) {
-  switch (phase) {
-    case Phase::Resolving: return "resolving its name";
-    case Phase::Connecting: return "connecting";
-    case Phase::Subscribing: return "waiting for the SUBACKs";
-    case Phase::ReadingTwin: return "waiting for the twin";
-    case Phase::Open:
-    case Phase::Draining:
-    case Phase::Disconnecting: break;
-  }
-  return "open";
-}
-
-struct Session {
-  core::AttemptId attempt;
-  Endpoint endpoint;
-  std::array<std::string, 4> filters;
-  Phase phase = Phase::Resolving;
-  core::Instant deadline;  // of every phase but Open
-  std::set<std::size_t> subscribed;
-  std::uint32_t last_delivery = k_unwatched;
-  std::map<std::uint32_t, std::uint64_t> in_flight;  // delivery to sequence
-  std::set<std::uint64_t> asked;                     // rids of twin requests without an answer
-  std::vector<Notice> held;                          // what came before Opened
-};
-
-/// A session that waits for the one before it to take its leave.
-struct Successor {
-  core::AttemptId attempt;
-  Endpoint endpoint;
-};
 
 /// What the worker owns. Only its jobs touch it.
 struct Bench {
   std::unique_ptr<Connection> connection;
 };
-
-std::string in_seconds(milliseconds time) {
-  const auto tenths = time.count() / 100;
-  return std::to_string(tenths / 10) + (tenths % 10 == 0 ? "" : '.' + std::to_string(tenths % 10)) + " s";
-}
-
-std::optional<std::uint64_t> number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
-}
 
 }  // namespace
 
@@ -205,7 +148,7 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
   }
 
   void take(azure::TwinResponse response, std::string payload) {
-    const auto rid = number(response.rid);
+    const auto rid = rid_of(response.rid);
     if (session->phase == Phase::ReadingTwin && rid == k_opening_rid)
       return opened(response.status, std::move(payload));
     if (!rid || session->asked.erase(*rid) == 0) {
@@ -237,13 +180,9 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
     }
     session->phase = Phase::Open;
     timer->disarm();
-    const core::AttemptId attempt = session->attempt;
     std::vector<Notice> held = std::exchange(session->held, {});
-    on_notice(Opened{attempt, std::move(twin)});
-    for (Notice& each : held) {
-      if (!session || session->attempt != attempt) return;  // ended by who was told
-      on_notice(std::move(each));
-    }
+    on_notice(Opened{session->attempt, std::move(twin)});
+    for (Notice& each : held) on_notice(std::move(each));  // also if the owner ended the session: its Lost comes later
   }
 
   /// What comes from the hub before Opened waits for it, so that nobody has to deal with a patch of an unknown twin.
@@ -296,25 +235,14 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
 
   void lose(Error error) { finish(Lost{session->attempt, std::move(error)}); }
 
-  /// Says the last word about the session, and what it had held back before that: C2D messages in it are acknowledged
-  /// to the hub already and do not come again.
+  /// Says the last word about the session.
   void finish(Notice last_word) {
-    std::vector<Notice> held = std::exchange(session->held, {});
-    forget();
-    if (successor) {
-      auto [attempt, endpoint] = *std::exchange(successor, std::nullopt);
-      begin(attempt, std::move(endpoint));
-    }
-    for (Notice& each : held) on_notice(std::move(each));
-    on_notice(std::move(last_word));
+    for (Notice& each : forget(std::move(last_word))) on_notice(std::move(each));
   }
 
   /// The same from inside a call of the owner, who is told later.
   void finish_from_a_call(Notice last_word) {
-    std::vector<Notice> words = std::exchange(session->held, {});
-    words.push_back(std::move(last_word));
-    forget();
-    loop.post([weak = weak_from_this(), words = std::move(words)]() mutable {
+    loop.post([weak = weak_from_this(), words = forget(std::move(last_word))]() mutable {
       const auto self = weak.lock();
       for (Notice& each : words) {
         if (self) self->on_notice(std::move(each));
@@ -333,11 +261,17 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
     });
   }
 
-  void forget() {
+  /// Answers what remains to be told: the last word, and before it what was held back, because the C2D messages in that
+  /// are acknowledged to the hub already and do not come again.
+  [[nodiscard]] std::vector<Notice> forget(Notice last_word) {
+    std::vector<Notice> words = std::exchange(session->held, {});
+    words.push_back(std::move(last_word));
     session.reset();
     timer->disarm();
     // If the worker takes no more jobs it hangs in Paho; the next one it does take replaces the connection anyway.
     static_cast<void>(mqtt.post([bench = bench] { bench->connection.reset(); }));
+    if (auto next = std::exchange(successor, std::nullopt)) begin(next->attempt, std::move(next->endpoint));
+    return words;
   }
 
   // ---- the way to Paho -----------------------------------------------------------------------------------------

@@ -81,6 +81,43 @@ TEST_F(Endurance, TwoHundredSessionsLeaveNothingBehind) {
   EXPECT_LE(descriptors(), descriptors_before);
 }
 
+/// A proxy that accepts and says nothing makes Paho 1.3.12 wait for 10 s with the mutex of all its clients held. Ends
+/// the process, as the daemon would, with 0 if everything went as it should.
+[[noreturn]] void leave_a_hanging_paho(const hub::Endpoint& to) {
+  Desk desk;
+  const auto check = [](bool good, const char* what) {
+    if (good) return;
+    std::cerr << what << '\n';
+    _exit(1);
+  };
+  const auto start = std::chrono::steady_clock::now();
+  desk.run([&](hub::Sessions& sessions) { sessions.open(AttemptId{1}, to); });
+  const auto lost = desk.wait_for<hub::Lost>(k_soon);
+  check(lost && lost->error.fault == core::Fault::TimedOut, "not timed out");
+  check(std::chrono::steady_clock::now() - start < 3s, "not in time");
+  bool stuck = false;
+  while (!stuck && std::chrono::steady_clock::now() - start < 5s) {
+    desk.run([&](hub::Sessions& sessions) { stuck = sessions.stuck_for().value_or(0us) > 500ms; });
+  }
+  check(stuck, "the worker does not hang, or does not say so");
+  desk.run([&](hub::Sessions& sessions) {
+    sessions.open(AttemptId{2}, to);  // goes on answering
+    sessions.abandon();
+  });
+  check(desk.wait_for<hub::Lost>(k_soon).has_value(), "no answer from an abandoned worker");
+  check(std::chrono::steady_clock::now() - start < 8s, "waited for Paho");
+  _exit(0);
+}
+
+TEST_F(Endurance, TheProcessCanEndAlthoughPahoHangs) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  ScriptedPeer silent([](Dialogue& device) { device.wait_until_gone(); });
+  hub::Endpoint to = endpoint(8883);
+  to.timeout = 1s;
+  to.proxy = "http://" + own_address() + ':' + std::to_string(silent.port());
+  EXPECT_EXIT(leave_a_hanging_paho(to), testing::ExitedWithCode(0), "");
+}
+
 struct Figures {
   std::vector<double> open_ms;
   std::vector<double> puback_ms;

@@ -226,6 +226,52 @@ TEST_F(Traffic, CloseEndsAnAttemptThatIsNotOpenYet) {
   EXPECT_FALSE(desk.wait_for<hub::Lost>(200ms));
 }
 
+TEST_F(Traffic, APlannedSuccessorWaitsUntilWhatIsInFlightCameThrough) {
+  constexpr std::uint64_t k_count = 50;
+  const Broker broker(folder.path(), {keys});
+  HubPlayer hub(broker);
+  Desk desk;
+  ASSERT_TRUE(opened(desk, AttemptId{1}, broker.port()));
+  desk.run([&](hub::Sessions& sessions) {
+    for (std::uint64_t i = 1; i <= k_count; ++i) sessions.send(AttemptId{1}, telemetry(i));
+    sessions.close(AttemptId{1}, 5s);
+    sessions.open(AttemptId{2}, endpoint(broker.port()));
+    sessions.open(AttemptId{3}, endpoint(broker.port()));
+  });
+  const auto dropped = desk.wait_for<hub::Lost>(k_soon);
+  ASSERT_TRUE(dropped);
+  EXPECT_EQ(dropped->attempt, AttemptId{2}) << "a later successor takes the place of the earlier";
+  EXPECT_EQ(dropped->error.fault, Fault::Cancelled);
+  const auto closed = desk.wait_for<hub::Closed>(k_soon);
+  ASSERT_TRUE(closed);
+  EXPECT_EQ(closed->attempt, AttemptId{1});
+  for (std::uint64_t i = 1; i <= k_count; ++i) ASSERT_TRUE(desk.wait_for<hub::TelemetryAcknowledged>(0ms)) << i;
+  const auto successor = desk.wait_for<hub::Opened>(k_soon);
+  ASSERT_TRUE(successor);
+  EXPECT_EQ(successor->attempt, AttemptId{3});
+  EXPECT_TRUE(desk.left().empty());
+}
+
+TEST_F(Traffic, ASuccessorCanBeClosedBeforeItsTurn) {
+  Broker broker(folder.path(), {keys});
+  const HubPlayer hub(broker);
+  Desk desk;
+  ASSERT_TRUE(opened(desk, AttemptId{1}, broker.port()));
+  broker.pause();
+  desk.run([&](hub::Sessions& sessions) {
+    sessions.send(AttemptId{1}, telemetry(1));
+    sessions.close(AttemptId{1}, 500ms);
+    sessions.open(AttemptId{2}, endpoint(broker.port()));
+    sessions.close(AttemptId{2}, 500ms);
+  });
+  const auto first = desk.wait_for<hub::Closed>(k_soon);
+  const auto second = desk.wait_for<hub::Closed>(k_soon);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->attempt, AttemptId{2});
+  EXPECT_EQ(second->attempt, AttemptId{1});
+  EXPECT_TRUE(desk.left().empty());
+}
+
 TEST_F(Traffic, CallsForAnAttemptThatIsOverDoNothing) {
   const Broker broker(folder.path(), {keys});
   HubPlayer hub(broker);
