@@ -158,13 +158,10 @@ void Decision::halt(const std::string& why, const Error& cause) {
 
 void Decision::stop(std::optional<AttemptId> session) {
   const auto drain = context_.policy.drain_timeout;
-  if (session) {
-    add(effect::CloseSession{*session, drain});
-  } else {
-    add(effect::End{});
-  }
+  if (session) add(effect::CloseSession{*session, drain});
   enter(state::Stopping{session, context_.now + drain + k_worker_grace},
         {session ? "asked to stop; closing the session" : "asked to stop", next_.memory.last_hub, {}, 0});
+  if (!session) add(effect::End{});
 }
 
 void Decision::note_assignment(const Assignment& assignment) {

@@ -15,6 +15,8 @@ using namespace iotc_ha;
 
 /// EX_CONFIG of sysexits.h; the unit does not restart after it (RestartPreventExitStatus=78).
 constexpr int k_exit_configuration = 78;
+/// EX_USAGE.
+constexpr int k_exit_usage = 64;
 
 struct Options {
   std::string config = "/etc/iotc-ha.conf";
@@ -91,7 +93,11 @@ int main(int argc, char** argv) {
   app.add_option("--state-dir", options.state_dir, "folder for what must outlive the process")->capture_default_str();
   app.add_option("--bus", options.bus, "system, session, or a D-Bus address")->capture_default_str();
   app.add_flag("--check", options.check, "read the configuration, name every fault, and end");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == EXIT_SUCCESS ? EXIT_SUCCESS : k_exit_usage;  // --help and --version come here too
+  }
   try {
     return run(options);
   } catch (const std::exception& error) {
