@@ -87,7 +87,8 @@ class Attempt {
     }
     if (last_busy_) return std::move(last_busy_);
     const auto limit = std::chrono::duration_cast<std::chrono::seconds>(registration_.timeout);
-    return Error{Fault::TimedOut, "DPS did not decide within " + std::to_string(limit.count()) + " s", {}};
+    // Told at once rather than slept through; DPS still wants its pause before it is troubled again.
+    return Error{Fault::TimedOut, "DPS will not have decided within " + std::to_string(limit.count()) + " s", pause};
   }
 
   core::Result<azure::DpsAnswer> put() {

@@ -245,7 +245,7 @@ TEST_F(Provisioning, AnOperationThatIsNeverDecidedEndsAtTheLimit) {
   const auto begin = Clock::now();
   const auto error = error_of({assigning("op-1")}, 5s);
   EXPECT_EQ(error.fault, Fault::TimedOut);
-  EXPECT_THAT(error.what, HasSubstr("DPS did not decide within 5 s"));
+  EXPECT_THAT(error.what, HasSubstr("DPS will not have decided within 5 s"));
   EXPECT_LT(Clock::now() - begin, 6s);
 }
 
