@@ -51,7 +51,7 @@ TEST_F(DpsDownWhileHubDead, IfTheHubIsBackFirstDpsIsNotNeeded) {
 }
 
 TEST_F(DpsDownWhileHubDead, AHangingDpsIsGivenUpInTimeToTryTheHubAgain) {
-  begin("[failover]\ndps_timeout = \"2s\"\nbackoff_base = \"100ms\"\nbackoff_max = \"500ms\"\n");
+  begin("[failover]\ndps_timeout = \"5s\"\nbackoff_base = \"100ms\"\nbackoff_max = \"500ms\"\n");
   const Mark before = mark();
 
   lizard().attack("dps", "unplug");
@@ -63,6 +63,17 @@ TEST_F(DpsDownWhileHubDead, AHangingDpsIsGivenUpInTimeToTryTheHubAgain) {
 
   expect_states(before, {"Connected", "Reprovision"}, {"Backoff", "Reprovision"}, {"Connected"});
   expect_good_end();
+}
+TEST_F(DpsDownWhileHubDead, ADpsThatDoesNotDecideIsNotAskedFasterThanItWants) {
+  start_lizard({"--assigning-polls", "1000", "--retry-after", "3"});
+  configure("[failover]\ndps_timeout = \"1s\"\nbackoff_base = \"100ms\"\ndps_backoff_base = \"100ms\"\n");
+  start_daemon();
+  ASSERT_TRUE(await_state("Backoff"));
+  const Agent waiting = bus().agent();
+  EXPECT_EQ(waiting.last_error_name, "TimedOut");
+  EXPECT_GE(waiting.next_attempt, waiting.state_since + 3'000'000U);
+  expect_one_truth();
+  expect_clean_stop();
 }
 
 }  // namespace

@@ -23,10 +23,11 @@ T value_of(const json& properties, const char* name) {
   return properties.at(name).at("data").get<T>();
 }
 
-/// The signals that the agent itself has sent, in order, among all that the witness wrote.
-std::vector<json> signals_of_agent(const std::string& lines) {
+/// The signals that the agent itself has sent, in order, among all that the witness wrote. None while there is no bus.
+std::vector<json> signals_of_agent(const std::unique_ptr<Process>& witness) {
   std::vector<json> found;
-  std::istringstream stream(lines);
+  if (!witness) return found;
+  std::istringstream stream(witness->out());
   for (std::string line; std::getline(stream, line);) {
     json message = json::parse(line, nullptr, false);
     if (message.is_discarded()) continue;  // the line that is just being written
@@ -116,7 +117,7 @@ std::vector<HistoryEntry> Bus::history() const {
 
 std::vector<Change> Bus::changes() const {
   std::vector<Change> changes;
-  for (const json& signal : signals_of_agent(witness_->out())) {
+  for (const json& signal : signals_of_agent(witness_)) {
     if (signal.at("member") != "PropertiesChanged") continue;
     const json& arguments = signal.at("payload").at("data");
     if (arguments.at(0) != k_agent) continue;
@@ -133,7 +134,7 @@ std::vector<Change> Bus::changes() const {
 
 std::vector<FailedOver> Bus::failovers() const {
   std::vector<FailedOver> failovers;
-  for (const json& signal : signals_of_agent(witness_->out())) {
+  for (const json& signal : signals_of_agent(witness_)) {
     if (signal.at("interface") != k_agent || signal.at("member") != "FailedOver") continue;
     const json& arguments = signal.at("payload").at("data");
     failovers.push_back(
