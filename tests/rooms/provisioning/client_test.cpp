@@ -246,6 +246,7 @@ TEST_F(Provisioning, AnOperationThatIsNeverDecidedEndsAtTheLimit) {
   const auto error = error_of({assigning("op-1")}, 5s);
   EXPECT_EQ(error.fault, Fault::TimedOut);
   EXPECT_THAT(error.what, HasSubstr("DPS will not have decided within 5 s"));
+  EXPECT_GE(error.retry_after.value_or(0s), 2s) << "the pause that DPS wants holds also for the next attempt";
   EXPECT_LT(Clock::now() - begin, 6s);
 }
 
