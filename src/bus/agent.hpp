@@ -25,7 +25,7 @@ struct Shown {
 class Agent final : public sdbus::AdaptorInterfaces<io::github::iotc_ha::Agent1_adaptor> {
  public:
   Agent(sdbus::IConnection& connection, const Shown& shown, const Requests& requests);
-  ~Agent();
+  virtual ~Agent();
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 

@@ -14,7 +14,7 @@ namespace iotc_ha::bus {
 class LogControl final : public sdbus::AdaptorInterfaces<org::freedesktop::LogControl1_adaptor> {
  public:
   LogControl(sdbus::IConnection& connection, const Requests& requests);
-  ~LogControl();
+  virtual ~LogControl();
   LogControl(const LogControl&) = delete;
   LogControl& operator=(const LogControl&) = delete;
 

@@ -8,6 +8,7 @@
 
 #include <future>
 #include <optional>
+#include <thread>
 #include <utility>
 
 namespace iotc_ha::bus {
@@ -33,7 +34,7 @@ core::Status sendable(core::Status status) {
 /// Joining and leaving a bus may block, so that a worker does both; between them the connection is the loop's alone.
 class Service::Inside final : public runtime::Loop::Pollable {
  public:
-  Inside(runtime::Loop& loop, std::string address, Identity identity, Requests requests,
+  Inside(runtime::Loop& loop, std::string address, const Identity& identity, Requests requests,
          std::function<void(const std::string&)> note);
   ~Inside() override;
   Inside(const Inside&) = delete;
@@ -78,7 +79,7 @@ class Service::Inside final : public runtime::Loop::Pollable {
   std::optional<Presence> presence_;
 };
 
-Service::Inside::Inside(runtime::Loop& loop, std::string address, Identity identity, Requests requests,
+Service::Inside::Inside(runtime::Loop& loop, std::string address, const Identity& identity, Requests requests,
                         std::function<void(const std::string&)> note)
     : loop_(loop),
       address_(std::move(address)),
@@ -92,7 +93,11 @@ Service::Inside::Inside(runtime::Loop& loop, std::string address, Identity ident
 
 Service::Inside::~Inside() {
   // The last signals are written on leaving. A bus that takes nothing any more must not keep us from ending.
-  if (leave().wait_for(k_farewell) != std::future_status::ready) worker_.abandon();
+  if (leave().wait_for(k_farewell) == std::future_status::ready) return;
+  worker_.abandon();
+  const std::weak_ptr<Inside*> self = self_;
+  self_.reset();
+  while (!self.expired()) std::this_thread::yield();  // a post that has begun: it takes no longer than a lock
 }
 
 void Service::Inside::join() {
@@ -100,9 +105,12 @@ void Service::Inside::join() {
   joining_ = promise->get_future();
   const bool taken = worker_.post([promise, address = address_, post = loop_.poster(), self = std::weak_ptr(self_)] {
     promise->set_value(join_bus(address));
-    post([self] {
-      if (const auto inside = self.lock()) (*inside)->joined();
-    });
+    // A bus may answer only after our end. As long as we hold this, the end waits for us, and the loop is there.
+    if (const auto alive = self.lock()) {
+      post([self] {
+        if (const auto inside = self.lock()) (*inside)->joined();
+      });
+    }
   });
   if (!taken) {
     joining_ = {};
@@ -209,10 +217,9 @@ void Service::Inside::failed_over(const std::string& from, const std::string& to
   emit([&](Agent& agent) { agent.emit_failed_over(from, to, duration); });
 }
 
-Service::Service(runtime::Loop& loop, std::string address, Identity identity, Requests requests,
+Service::Service(runtime::Loop& loop, std::string address, const Identity& identity, Requests requests,
                  std::function<void(const std::string& line)> note)
-    : inside_(std::make_unique<Inside>(loop, std::move(address), std::move(identity), std::move(requests),
-                                       std::move(note))) {}
+    : inside_(std::make_unique<Inside>(loop, std::move(address), identity, std::move(requests), std::move(note))) {}
 Service::~Service() = default;
 
 void Service::publish(const core::Status& status) { inside_->publish({sendable(status), inside_->shown().identity}); }

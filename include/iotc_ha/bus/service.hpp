@@ -35,7 +35,7 @@ class Service {
  public:
   /// `address`: "system", "session", or a D-Bus address. `note` gets one line for the journal when the bus is lost,
   /// found again, or refuses the name. Does not fail: an absent bus is waited for.
-  Service(runtime::Loop& loop, std::string address, Identity identity, Requests requests,
+  Service(runtime::Loop& loop, std::string address, const Identity& identity, Requests requests,
           std::function<void(const std::string& line)> note);
   ~Service();
   Service(const Service&) = delete;

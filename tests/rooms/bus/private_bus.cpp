@@ -55,6 +55,7 @@ Child::Child(std::vector<std::string> command) {
   // setpriv: the child shall not outlive a test that crashes.
   command.insert(command.begin(), {"setpriv", "--pdeathsig", "KILL", "--"});
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (std::string& argument : command) arguments.push_back(argument.data());
   arguments.push_back(nullptr);
 

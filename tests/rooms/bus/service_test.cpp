@@ -108,7 +108,7 @@ TEST_F(ServiceTest, ServesExactlyTheMembersThatItsXmlNames) {
       }
       if ((*i)[1] != "arg" && (*i)[1] != "annotation") member = values["name"];
       std::string line = member + ": " + (*i)[1].str();
-      for (const auto& [name, value] : values) line += " " + name + "=" + value;
+      for (const auto& [name, value] : values) line.append(" ").append(name).append("=").append(value);
       found.insert(line);
     }
     return found;
@@ -210,7 +210,8 @@ TEST_F(ServiceTest, TextThatIsNotUtf8IsShownAndDoesNotEndTheConnection) {
       {"\xF4\x90\x80\x80\xF5", "\uFFFD\uFFFD\uFFFD\uFFFD\uFFFD"},              // beyond Unicode
       {std::string("a\0b", 3), "a\uFFFDb"},
   };
-  for (const auto& [text, shown] : texts) {
+  for (const auto& pair : texts) {
+    const std::string& text = pair.first;
     served.on_loop([&](Service& service) {
       core::Status status = example_status();
       status.last_error.text = text;
@@ -220,7 +221,7 @@ TEST_F(ServiceTest, TextThatIsNotUtf8IsShownAndDoesNotEndTheConnection) {
     });
     const Answer answer = bus_.busctl(words("--json=short", words("get-property", k_agent, {"StateReason"})));
     ASSERT_EQ(answer.status, 0) << answer.text;
-    EXPECT_EQ(Json::parse(answer.text)["data"], shown);
+    EXPECT_EQ(Json::parse(answer.text)["data"], pair.second);
   }
   EXPECT_THAT(call("GetHistory", {"u", "2"}), HasSubstr("hub-a: "));
   EXPECT_THAT(served.notes(), IsEmpty());

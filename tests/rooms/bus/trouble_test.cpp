@@ -8,9 +8,6 @@
 namespace iotc_ha::bus {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
 using testing::SizeIs;
 
 TEST(BusTrouble, ABusThatIsKilledAndComesBackIsFoundAgainWithThePresentState) {
