@@ -274,7 +274,7 @@ void CommandLine::add_devices() {
   move->add_option("device", device_, "Device id")->required();
   move->add_option("hub", hub_, "The new hub")->required();
   move->add_option("--ttl", ttl_s_, "Seconds after which it moves back by itself")
-      ->check(CLI::Range(std::int64_t{1}, std::int64_t{86400 * 30}));
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{2'592'000}));
   on(move, [this] {
     ordered_json question{{"command", "move"}, {"device", device_}, {"hub", hub_}};
     if (ttl_s_ > 0) question["ttl"] = ttl_s_;

@@ -93,7 +93,7 @@ void read_orders() {
 /// With a linger time of zero, the close that comes with the end of the process sends RST rather than FIN.
 [[noreturn]] void die() {
   if (DIR* directory = opendir("/proc/self/fd")) {
-    while (const dirent* entry = readdir(directory)) {
+    while (const dirent* entry = readdir(directory)) {  // NOLINT(concurrency-mt-unsafe): one thread
       const int fd = std::atoi(entry->d_name);
       int domain = 0;
       int listening = 0;
@@ -283,7 +283,7 @@ __attribute__((visibility("default"))) int mosquitto_plugin_version(int supporte
 __attribute__((visibility("default"))) int mosquitto_plugin_init(mosquitto_plugin_id_t* identifier, void**,
                                                                  mosquitto_opt*, int) {
   using namespace iotc_ha::lizard;
-  const char* socket = std::getenv("IOTC_HA_LIZARD_LINK");
+  const char* socket = std::getenv("IOTC_HA_LIZARD_LINK");  // NOLINT(concurrency-mt-unsafe): one thread
   if (socket == nullptr) {
     std::fprintf(stderr, "this plugin works only in a mosquitto that iotc-ha-lizard has started\n");
     return MOSQ_ERR_INVAL;

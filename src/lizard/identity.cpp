@@ -32,7 +32,7 @@ core::Result<std::string> random_base64(std::size_t size) {
 /// Looks like an IoT Central API token; nobody but this lizard can check it.
 core::Result<std::string> new_central_token() {
   const auto key = random_base64(32);
-  if (!key) return key;
+  if (!key) return tl::unexpected(key.error());
   const auto expiry = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) + k_year;
   const std::string resource = "00000000-0000-4000-8000-000000000000";
   const auto signature = azure::sign(core::Secret(*key), resource, expiry);

@@ -11,7 +11,6 @@
 #include <sys/file.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,25 +23,11 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::seconds k_start_timeout{10};
-constexpr std::chrono::seconds k_restart_pause{1};
-constexpr std::chrono::milliseconds k_stop_timeout{1000};
-constexpr std::chrono::milliseconds k_reap_poll{5};
 constexpr std::size_t k_tasks_max = 64;
 
 core::Error no_hub(const std::string& name) { return {core::Fault::InvalidPayload, "there is no hub '" + name + "'"}; }
 
 tl::unexpected<core::Error> going_away() { return core::fail(core::Fault::Cancelled, "the lizard is going away"); }
-
-/// True when the process has ended, and is buried, within the limit.
-bool buried(pid_t pid, std::chrono::milliseconds limit) {
-  const auto deadline = steady_clock::now() + limit;
-  while (waitpid(pid, nullptr, WNOHANG) != pid) {
-    if (steady_clock::now() > deadline) return false;
-    poll(nullptr, 0, static_cast<int>(k_reap_poll.count()));
-  }
-  return true;
-}
 
 }  // namespace
 
@@ -190,180 +175,6 @@ core::Result<void> Lizard::prepare() {
   server_ = std::make_unique<HttpsServer>(
       HttpsServer::Place{address, settings_.dps_port, certificate, authority->server_key_file()},
       [this](const HttpRequest& request) { return answer(request); });
-  return {};
-}
-
-core::Result<void> Lizard::start_hub(std::size_t hub) {
-  auto process = lizard::start_hub(settings_, hub_directory(hub));
-  if (!process) return tl::unexpected(process.error());
-  with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
-    cloud.started(hub, now);
-    HubRun& run = runs_[hub];
-    run.pid = process->pid;
-    run.ready = false;
-    run.restart_at.reset();
-    run.link =
-        std::make_unique<HubLink>(std::move(process->link), [this, hub](const Frame& frame) { receive(hub, frame); });
-  });
-  return {};
-}
-
-core::Result<void> Lizard::wait_until_ready(std::size_t hub) {
-  const auto deadline = steady_clock::now() + k_start_timeout;
-  std::unique_lock lock(mutex_);
-  while (!runs_[hub].ready) {
-    siginfo_t ended{};
-    waitid(P_PID, static_cast<id_t>(runs_[hub].pid), &ended, WEXITED | WNOHANG | WNOWAIT);  // reap() buries it
-    if (ended.si_pid != 0 || steady_clock::now() > deadline) {
-      return core::fail(core::Fault::BadConfiguration, hub_name(hub) + " does not start: " + last_words(hub));
-    }
-    changed_.wait_for(lock, std::chrono::milliseconds(20));
-  }
-  return {};
-}
-
-/// Ends the process of a hub, whatever its state, and forgets its sessions.
-void Lizard::end_hub(std::size_t hub, int signal) {
-  pid_t pid = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    pid = std::exchange(runs_[hub].pid, 0);
-    runs_[hub].ready = false;
-    runs_[hub].restart_at.reset();
-  }
-  if (pid != 0) {
-    if (signal != 0) kill(pid, signal);
-    if (!buried(pid, k_stop_timeout)) {
-      kill(pid, SIGKILL);
-      buried(pid, k_stop_timeout);
-    }
-  }
-  hear_last_words(hub);
-  with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) { cloud.sessions_lost(hub, now); });
-}
-
-/// What a process said before it died is still in the link: it counts.
-void Lizard::hear_last_words(std::size_t hub) {
-  std::unique_ptr<HubLink> link;
-  {
-    const std::lock_guard lock(mutex_);
-    link = std::move(runs_[hub].link);
-  }
-  if (link) link->wait_until_closed(k_stop_timeout);
-}
-
-/// The last line that a hub's mosquitto has printed.
-std::string Lizard::last_words(std::size_t hub) const {
-  std::string text = read_file(hub_directory(hub) + "/mosquitto.log").value_or("");
-  while (text.ends_with('\n')) text.pop_back();
-  text.erase(0, text.rfind('\n') + 1);
-  return text.empty() ? "mosquitto has ended without a word" : text;
-}
-
-void Lizard::reap() {
-  for (std::size_t hub = 0; hub < runs_.size(); ++hub) {
-    if (runs_[hub].pid == 0 || waitpid(runs_[hub].pid, nullptr, WNOHANG) != runs_[hub].pid) continue;
-    {
-      const std::lock_guard lock(mutex_);
-      runs_[hub].pid = 0;
-      runs_[hub].ready = false;
-      runs_[hub].restart_at = steady_clock::now() + k_restart_pause;
-    }
-    hear_last_words(hub);
-    with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
-      cloud.sessions_lost(hub, now);
-      cloud.note(now, "hub-died", "", hub_name(hub), last_words(hub));
-    });
-  }
-}
-
-void Lizard::restart_hubs() {
-  for (std::size_t hub = 0; hub < runs_.size(); ++hub) {
-    if (!runs_[hub].restart_at || *runs_[hub].restart_at > steady_clock::now()) continue;
-    const auto started = start_hub(hub);
-    with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
-      cloud.note(now, "hub-restarted", "", hub_name(hub), started ? "" : started.error().what);
-      if (!started) runs_[hub].restart_at = steady_clock::now() + k_restart_pause;
-    });
-  }
-}
-
-core::Result<void> Lizard::attack_hub(std::size_t hub, Attack how, std::uint8_t code) {
-  const HubState before = with_cloud([&](Cloud& cloud, auto&, auto) { return cloud.hubs()[hub].state; });
-  const bool alive = before == HubState::Up || before == HubState::Refusing;
-  if (!alive) {
-    return core::fail(core::Fault::InvalidPayload,
-                      hub_name(hub) + " is " + std::string(name_of(before)) + " already; revive it first");
-  }
-  const auto strike = [&](HubState state) {
-    with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) { cloud.attack(hub, state, code, now); });
-  };
-  switch (how) {
-    case Attack::Kill: {
-      {
-        const std::lock_guard lock(mutex_);
-        if (runs_[hub].link) runs_[hub].link->send({.kind = FrameKind::Die});
-      }
-      strike(HubState::Killed);
-      end_hub(hub, 0);
-      return {};
-    }
-    case Attack::Unplug: {
-      kill(runs_[hub].pid, SIGSTOP);
-      strike(HubState::Unplugged);
-      return {};
-    }
-    case Attack::Refuse: strike(HubState::Refusing); return {};
-    case Attack::Drop:
-      with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) { cloud.drop_sessions(hub, now); });
-      return {};
-  }
-  return {};
-}
-
-core::Result<void> Lizard::revive_hub(std::size_t hub) {
-  const HubState before = with_cloud([&](Cloud& cloud, auto&, auto) { return cloud.hubs()[hub].state; });
-  if (before == HubState::Up) return {};
-  if (before == HubState::Unplugged) end_hub(hub, SIGKILL);  // its stale sessions go with it
-  if (before != HubState::Refusing) {
-    if (auto started = start_hub(hub); !started) return started;
-    if (auto ready = wait_until_ready(hub); !ready) return ready;
-  }
-  with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) { cloud.revive(hub, now); });
-  return {};
-}
-
-core::Result<void> Lizard::attack_dps(Attack how) {
-  if (how != Attack::Drop && dps_state_ != DpsState::Up) {
-    return core::fail(core::Fault::InvalidPayload, "DPS is " + dps_state() + " already; revive it first");
-  }
-  static constexpr std::array k_details{"killed", "unplugged", "refusing with 503", "connections dropped"};
-  // The server's threads need the lock for their answers: it must not be held while they are waited for.
-  if (how == Attack::Kill) server_->close();
-  if (how == Attack::Unplug) server_->freeze();
-  if (how == Attack::Drop) server_->drop_connections();
-  with_cloud([&](Cloud& cloud, DpsService& dps, core::WallTime now) {
-    if (how == Attack::Kill) dps_state_ = DpsState::Killed;
-    if (how == Attack::Unplug) dps_state_ = DpsState::Unplugged;
-    if (how == Attack::Refuse) dps_state_ = DpsState::Refusing;
-    dps.refuse(how == Attack::Refuse);
-    cloud.note(now, "attacked", "", "dps", k_details.at(static_cast<std::size_t>(how)));
-  });
-  return {};
-}
-
-core::Result<void> Lizard::revive_dps() {
-  const std::string before = dps_state();
-  if (dps_state_ == DpsState::Up) return {};
-  if (dps_state_ == DpsState::Killed) {
-    if (auto opened = server_->open(); !opened) return opened;
-  }
-  if (dps_state_ == DpsState::Unplugged) server_->unfreeze();
-  with_cloud([&](Cloud& cloud, DpsService& dps, core::WallTime now) {
-    dps_state_ = DpsState::Up;
-    dps.refuse(false);
-    cloud.note(now, "revived", "", "dps", "was " + before);
-  });
   return {};
 }
 

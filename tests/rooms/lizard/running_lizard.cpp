@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <random>
 #include <sstream>
 #include <thread>
@@ -119,8 +120,13 @@ RunningLizard::~RunningLizard() {
 milliseconds RunningLizard::stop(int signal) {
   const auto before = steady_clock::now();
   kill(pid_, signal);
-  EXPECT_TRUE(eventually([&] { return waitpid(pid_, nullptr, WNOHANG) == pid_; })) << "the lizard does not end";
+  int status = 0;
+  EXPECT_TRUE(eventually([&] { return waitpid(pid_, &status, WNOHANG) == pid_; })) << "the lizard does not end";
   pid_ = 0;
+  const bool well = signal == SIGKILL || (WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  std::ostringstream log;
+  log << std::ifstream(state_.path() + "/run.log").rdbuf();
+  EXPECT_TRUE(well) << "the lizard ended with status " << status << " and this log:\n" << log.str();
   return std::chrono::duration_cast<milliseconds>(steady_clock::now() - before);
 }
 
