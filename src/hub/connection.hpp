@@ -40,7 +40,7 @@ class Connection {
  public:
   using Sink = std::function<void(Happening)>;
 
-  Connection(Endpoint endpoint, Sink sink);
+  Connection(Endpoint endpoint, const Sink& sink);
   /// Ends the connection if there is one. May block as long as Paho does.
   ~Connection();
   Connection(const Connection&) = delete;

@@ -26,18 +26,14 @@ Lookups::Answer resolve(const std::string& host) {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const int code = getaddrinfo(host.c_str(), nullptr, &hints, &found);
-  if (code != 0) {
+  if (code != 0 || found == nullptr) {
     const std::string why = code == EAI_SYSTEM ? std::system_category().message(errno) : gai_strerror(code);
     return core::fail(Fault::NameNotResolved, "cannot resolve " + host + ": " + why);
   }
   const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, &freeaddrinfo);
   const addrinfo* chosen = found;
-  for (const addrinfo* each = found; each != nullptr; each = each->ai_next) {
-    if (each->ai_family == AF_INET) {
-      chosen = each;
-      break;
-    }
-  }
+  while (chosen != nullptr && chosen->ai_family != AF_INET) chosen = chosen->ai_next;
+  if (chosen == nullptr) chosen = found;
   std::array<char, NI_MAXHOST> text{};
   const int named =
       getnameinfo(chosen->ai_addr, chosen->ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST);

@@ -122,7 +122,7 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
     std::visit([&](auto& each) { take(std::move(each), std::move(event.payload)); }, *topic);
   }
 
-  void on(Oversized event) {
+  void on(const Oversized& event) {
     deliver(Ignored{session->attempt, Error{Fault::PayloadTooLarge,
                                             "dropped a message of " + std::to_string(event.bytes) + " bytes on " +
                                                 event.topic.substr(0, event.topic.find('?')),
@@ -147,7 +147,7 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
     lose(std::move(event.error));
   }
 
-  void take(azure::TwinResponse response, std::string payload) {
+  void take(const azure::TwinResponse& response, std::string payload) {
     const auto rid = rid_of(response.rid);
     if (session->phase == Phase::ReadingTwin && rid == k_opening_rid)
       return opened(response.status, std::move(payload));
@@ -347,7 +347,7 @@ void Sessions::get_twin(core::AttemptId attempt, std::uint64_t rid) {
   inside_->publish(k_unwatched, azure::twin_get_topic(rid), "", 0);
 }
 
-void Sessions::answer_method(core::AttemptId attempt, std::string rid, int status, std::string json) {
+void Sessions::answer_method(core::AttemptId attempt, const std::string& rid, int status, std::string json) {
   if (!inside_->is_open(attempt)) return;
   inside_->publish(k_unwatched, azure::method_response_topic(status, rid), std::move(json), 0);
 }

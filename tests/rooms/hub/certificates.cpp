@@ -24,6 +24,8 @@ void require(bool done, const char* what) {
 using Key = std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)>;
 using Certificate = std::unique_ptr<X509, decltype(&X509_free)>;
 
+Key new_key() { return {require(EVP_PKEY_Q_keygen(nullptr, nullptr, "EC", "P-256"), "a key"), &EVP_PKEY_free}; }
+
 void extend(X509* certificate, X509* issuer, int nid, const std::string& value) {
   X509V3_CTX context{};
   X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
@@ -37,7 +39,7 @@ Certificate unsigned_certificate(EVP_PKEY* key, const std::string& name, long se
   X509_set_version(certificate.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), serial);
   X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 24 * 3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 24L * 3600);
   X509_set_pubkey(certificate.get(), key);
   const std::basic_string<unsigned char> text(name.begin(), name.end());
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_UTF8, text.c_str(), -1, -1, 0);
@@ -63,7 +65,7 @@ TemporaryFolder::~TemporaryFolder() {
 }
 
 struct Authority::Keys {
-  Key key{require(EVP_EC_gen("P-256"), "a key"), &EVP_PKEY_free};
+  Key key = new_key();
   Certificate certificate{nullptr, &X509_free};
   long last_serial = 1;
 };
@@ -84,7 +86,7 @@ std::filesystem::path Authority::file() const { return folder_ / (name_ + ".pem"
 
 KeyPair Authority::issue(const std::string& alternative_name) const {
   const long serial = ++keys_->last_serial;
-  const Key key(require(EVP_EC_gen("P-256"), "a key"), &EVP_PKEY_free);
+  const Key key = new_key();
   // The common name is of no use to anybody who looks at alternative names, as everybody does today.
   const Certificate certificate = unsigned_certificate(key.get(), "a test hub", serial);
   X509* issuer = keys_->certificate.get();
@@ -93,7 +95,7 @@ KeyPair Authority::issue(const std::string& alternative_name) const {
   require(X509_sign(certificate.get(), keys_->key.get(), EVP_sha256()) > 0, "sign");
 
   const std::string stem = name_ + '-' + std::to_string(serial);
-  const KeyPair files{folder_ / (stem + ".crt"), folder_ / (stem + ".key")};
+  KeyPair files{folder_ / (stem + ".crt"), folder_ / (stem + ".key")};
   write_pem(files.certificate_file, [&](std::FILE* out) { return PEM_write_X509(out, certificate.get()); });
   write_pem(files.key_file, [&](std::FILE* out) {
     return PEM_write_PrivateKey(out, key.get(), nullptr, nullptr, 0, nullptr, nullptr);

@@ -1,11 +1,11 @@
 #include "paho_seams.hpp"
 #include "room.hpp"
 
-#include <dirent.h>
 #include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <numeric>
@@ -35,10 +35,8 @@ std::size_t resident_bytes() {
 }
 
 std::size_t entries(const char* folder) {
-  const std::unique_ptr<DIR, int (*)(DIR*)> open(opendir(folder), &closedir);
-  std::size_t count = 0;
-  while (readdir(open.get()) != nullptr) ++count;
-  return count;
+  const std::filesystem::directory_iterator all(folder);
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
 std::size_t threads() { return entries("/proc/self/task"); }
 std::size_t descriptors() { return entries("/proc/self/fd"); }
