@@ -25,6 +25,24 @@ TEST_F(HubSilent, SilenceIsNoticedByTheMissingPubackAndTheDaemonMoves) {
   expect_good_end();
 }
 
+TEST_F(HubSilent, WhereNothingIsSentTheMissingAnswerToAPingTellsIt) {
+  start_lizard();
+  configure(
+      "[hub]\nkeep_alive = \"2s\"\n[sample]\ntelemetry_send = false\nreported_property_send = false\n"
+      "[failover]\nremembered_timeout = \"2s\"\n");
+  start_daemon();
+  ASSERT_TRUE(await_hub("hub-a"));
+  const Mark before = mark();
+
+  lizard().attack("hub-a", "unplug");
+  ASSERT_TRUE(await_hub("hub-b"));
+
+  expect_states(before, {"Connected", "Reprovision", "Connecting", "Connected"});
+  EXPECT_EQ(bus().agent().failover_count, 1U);
+  show_failover("hub silent, nothing to send, keep-alive 2 s", before);
+  expect_one_truth();
+}
+
 TEST_F(HubSilent, IfTheHubIsBackBeforeDpsHasDecidedTheDeviceStaysThere) {
   begin("[failover]\npuback_timeout = \"1s\"\n");
   const Mark before = mark();
