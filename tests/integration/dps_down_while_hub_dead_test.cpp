@@ -11,7 +11,7 @@ namespace {
 using DpsDownWhileHubDead = Scene;
 
 TEST_F(DpsDownWhileHubDead, DaemonTriesBothInTurnAndMovesWhenDpsIsBack) {
-  begin("[failover]\nbackoff_base = \"100ms\"\nbackoff_max = \"500ms\"\n");
+  begin("[failover]\nbackoff_base = \"100ms\"\nbackoff_max = \"500ms\"\n", k_dps_takes_its_time);
   const Mark before = mark();
 
   lizard().attack("dps", "kill");
@@ -51,7 +51,7 @@ TEST_F(DpsDownWhileHubDead, IfTheHubIsBackFirstDpsIsNotNeeded) {
 }
 
 TEST_F(DpsDownWhileHubDead, AHangingDpsIsGivenUpInTimeToTryTheHubAgain) {
-  begin("[failover]\ndps_timeout = \"5s\"\nbackoff_base = \"100ms\"\nbackoff_max = \"500ms\"\n");
+  begin("[failover]\ndps_timeout = \"2s\"\nbackoff_base = \"100ms\"\nbackoff_max = \"500ms\"\n");
   const Mark before = mark();
 
   lizard().attack("dps", "unplug");

@@ -9,7 +9,7 @@ namespace {
 using HubKilled = Scene;
 
 TEST_F(HubKilled, DaemonMovesToTheOtherHubAndLosesNothing) {
-  begin();
+  begin("", k_dps_takes_its_time);
   const std::string hub_a = lizard().address_of("hub-a");
   const std::string hub_b = lizard().address_of("hub-b");
   const Mark before = mark();

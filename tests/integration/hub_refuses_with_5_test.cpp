@@ -9,7 +9,7 @@ namespace {
 using HubRefusesWith5 = Scene;
 
 TEST_F(HubRefusesWith5, DaemonAsksDpsAtOnceAndMoves) {
-  begin();
+  begin("", k_dps_takes_its_time);
   const Mark before = mark();
 
   lizard().attack("hub-a", "refuse", {"--code", "5"});

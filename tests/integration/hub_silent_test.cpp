@@ -9,7 +9,8 @@ namespace {
 using HubSilent = Scene;
 
 TEST_F(HubSilent, SilenceIsNoticedByTheMissingPubackAndTheDaemonMoves) {
-  begin();  // with the limits that the program is shipped with: this is where its slowest failover is measured
+  // With the limits that the program is shipped with: this is where its slowest failover is measured.
+  begin("", k_dps_takes_its_time);
   const Mark before = mark();
 
   lizard().attack("hub-a", "unplug");
@@ -44,7 +45,7 @@ TEST_F(HubSilent, WhereNothingIsSentTheMissingAnswerToAPingTellsIt) {
 }
 
 TEST_F(HubSilent, IfTheHubIsBackBeforeDpsHasDecidedTheDeviceStaysThere) {
-  begin("[failover]\npuback_timeout = \"1s\"\n");
+  begin("[failover]\npuback_timeout = \"1s\"\n", k_dps_takes_its_time);
   const Mark before = mark();
 
   lizard().attack("hub-a", "unplug");

@@ -9,7 +9,7 @@ namespace {
 using MovedByCentral = Scene;
 
 TEST_F(MovedByCentral, ManualFailoverAndFailbackMoveTheDeviceThereAndBack) {
-  begin();
+  begin("", k_dps_takes_its_time);
   const std::string hub_a = lizard().address_of("hub-a");
   const std::string hub_b = lizard().address_of("hub-b");
 
@@ -39,7 +39,7 @@ TEST_F(MovedByCentral, ManualFailoverAndFailbackMoveTheDeviceThereAndBack) {
 }
 
 TEST_F(MovedByCentral, WhenTheTimeOfAFailoverIsOverTheDeviceGoesHome) {
-  begin("", {"--assigning-polls", "0"});  // so that the move is over long before the time is
+  begin();
   const Mark before = mark();
 
   lizard().act({"move", k_device, "hub-b", "--ttl", "5"});

@@ -30,6 +30,22 @@ TEST_F(StopWhileDpsHangs, AlsoBetweenTwoPolls) {
   EXPECT_EQ(daemon().wait_for_end(std::chrono::seconds{5}), 0);
   EXPECT_EQ(daemon().states(), (States{"Provisioning", "Stopping"}));
 }
+TEST_F(StopWhileDpsHangs, AlsoWhenItIsAskedAfterALoss) {
+  begin();
+  lizard().attack("dps", "unplug");
+  lizard().attack("hub-a", "kill");
+  ASSERT_TRUE(await_journal("(Unreachable); asking DPS"));
+  ASSERT_TRUE(await_state("Reprovision"));
+  expect_clean_stop();
+}
+
+TEST_F(StopWhileDpsHangs, AlsoBetweenTwoAttempts) {
+  begin("[failover]\nbackoff_base = \"10min\"\nbackoff_max = \"20min\"\n");
+  lizard().attack("dps", "kill");
+  lizard().attack("hub-a", "kill");
+  ASSERT_TRUE(await_state("Backoff"));
+  expect_clean_stop();
+}
 
 }  // namespace
 }  // namespace iotc_ha::integration

@@ -71,7 +71,9 @@ void Scene::TearDown() {
 
 // ---- Actors
 
-void Scene::start_lizard(const Command& options) {
+void Scene::start_lizard(Command options) {
+  const std::string polls = "--assigning-polls";
+  if (std::find(options.begin(), options.end(), polls) == options.end()) options.insert(options.end(), {polls, "0"});
   lizard_ = std::make_unique<Lizard>(folder_->path(), network_->address(), options);
 }
 

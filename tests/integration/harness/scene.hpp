@@ -18,6 +18,9 @@ namespace iotc_ha::integration {
 
 using States = std::vector<std::string>;
 
+/// For the tests that show how long a failover takes: DPS has to be asked again after three seconds, as the real one.
+inline const Command k_dps_takes_its_time{"--assigning-polls", "1", "--retry-after", "3"};
+
 /// What every test here starts from: an empty folder, a piece of the loopback network, a private bus. The test brings
 /// in the lizard and the daemon. When it fails, what they had to say is printed; when it ends, they are gone.
 class Scene : public testing::Test {
@@ -26,7 +29,8 @@ class Scene : public testing::Test {
   void TearDown() override;
 
   // ---- Actors
-  void start_lizard(const Command& options = {});
+  /// `options`: of `iotc-ha-lizard run`. Without any about polls, DPS decides at once.
+  void start_lizard(Command options = {});
   /// Writes the configuration that `iotc-ha-lizard config` gives, with a quick pace for the sample; starts nothing.
   /// `toml`: what this test wants otherwise.
   void configure(const std::string& toml = "");
