@@ -82,9 +82,10 @@ class Machine:
         for package in packages:
             shutil.copy(package, self.shared)
         self.log = open(self.shared / "console.log", "w+")
-        # An overlay on the kept root; nspawn locks the root, so scenarios come one after the other.
+        # An overlay on the kept root; nspawn locks the root, so scenarios come one after the other. It ends with us, even
+        # if we are killed: nobody else would end it.
         self.nspawn = subprocess.Popen(
-            ["systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine=iotc-ha-{os.getpid()}",
+            ["setpriv", "--pdeathsig", "TERM", "systemd-nspawn", "--quiet", f"--directory={self.root}", f"--machine=iotc-ha-{os.getpid()}",
              "--register=no", "--keep-unit", "--volatile=overlay", "--private-network",
              "--system-call-filter=bpf", "--capability=CAP_BPF,CAP_NET_ADMIN",
              f"--bind={self.shared}:/shared", "--boot"],
