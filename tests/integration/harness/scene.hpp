@@ -22,7 +22,8 @@ using States = std::vector<std::string>;
 inline const Command k_dps_takes_its_time{"--assigning-polls", "1", "--retry-after", "3"};
 
 /// What every test here starts from: an empty folder, a piece of the loopback network, a private bus. The test brings
-/// in the lizard and the daemon. When it fails, what they had to say is printed; when it ends, they are gone.
+/// in the lizard and the daemon. When it fails (or IOTC_HA_SHOW is in the environment), what they had to say is
+/// printed; when it ends, they are gone.
 class Scene : public testing::Test {
  protected:
   void SetUp() override;
