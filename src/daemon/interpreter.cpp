@@ -24,7 +24,9 @@ constexpr const char* k_failover_id = "0c9f4a7be2d84a35b6c1d2f08e93a471";
 bool worth_a_line(std::uint32_t repeat) { return (repeat & (repeat - 1)) == 0; }
 
 runtime::Severity severity_of(const core::effect::Announce& announce) {
-  if (!worth_a_line(announce.repeat)) return runtime::Severity::Debug;
+  // That an open session was lost is news each time: without it the journal would go on from a state that it has not
+  // told.
+  if (announce.from != "Connected" && !worth_a_line(announce.repeat)) return runtime::Severity::Debug;
   if (announce.to == "Halted") return runtime::Severity::Error;
   return announce.cause ? runtime::Severity::Warning : runtime::Severity::Info;
 }

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace iotc_ha::integration {
 namespace {
 
@@ -26,6 +28,22 @@ TEST_F(SessionDropped, DaemonReturnsToTheLivingHubWithoutAskingDps) {
   EXPECT_TRUE(bus().failovers().empty());
   EXPECT_EQ(lizard().device(k_device).registrations, registrations);
   expect_good_end();
+}
+TEST_F(SessionDropped, EachLossIsInTheJournalHoweverOftenItComes) {
+  begin("[failover]\nbackoff_base = \"100ms\"\nbackoff_max = \"200ms\"\n[log]\nlevel = \"info\"\n");
+  constexpr std::uint64_t k_losses = 5;
+  for (std::uint64_t loss = 1; loss <= k_losses; ++loss) {
+    lizard().attack("hub-a", "drop");
+    ASSERT_TRUE(
+        await_agent([&](const Agent& agent) { return agent.state == "Connected" && agent.reconnect_count == loss; }));
+  }
+
+  const auto transitions = daemon().transitions();
+  EXPECT_EQ(std::count_if(transitions.begin(), transitions.end(),
+                          [](const Transition& transition) { return transition.from == "Connected"; }),
+            k_losses);
+  expect_no_telemetry_lost();
+  expect_clean_stop();
 }
 
 }  // namespace
