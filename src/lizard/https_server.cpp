@@ -1,7 +1,10 @@
 #include "https_server.hpp"
 
+#include "files.hpp"
+
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <fcntl.h>
 #include <httplib.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -116,14 +119,16 @@ void reset_connections(const std::string& text, std::uint16_t port) {
   if (directory == nullptr) return;
   while (const dirent* entry = readdir(directory)) {  // NOLINT(concurrency-mt-unsafe): the stream is our own
     const std::string_view name(entry->d_name);
-    int fd = -1;
-    std::from_chars(name.data(), name.data() + name.size(), fd);
-    if (fd < 0 || !is_connection_of(fd, address, port)) continue;
+    int number = -1;
+    std::from_chars(name.data(), name.data() + name.size(), number);
+    // A copy: the number may go to another file at any moment.
+    const Descriptor copy(number < 0 ? -1 : fcntl(number, F_DUPFD_CLOEXEC, 0));
+    if (!copy.valid() || !is_connection_of(copy.get(), address, port)) continue;
     const linger at_once{.l_onoff = 1, .l_linger = 0};
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    setsockopt(copy.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     sockaddr nobody{};
     nobody.sa_family = AF_UNSPEC;
-    if (connect(fd, &nobody, sizeof nobody) != 0) shutdown(fd, SHUT_RDWR);
+    if (connect(copy.get(), &nobody, sizeof nobody) != 0) shutdown(copy.get(), SHUT_RDWR);
   }
   closedir(directory);
 }

@@ -29,7 +29,6 @@ namespace {
 
 constexpr int k_verdict_timeout_ms = 5000;
 constexpr std::uint8_t k_server_unavailable = 3;
-constexpr std::uint8_t k_mqtt_3_1_1 = 4;
 constexpr std::uint32_t k_d2c_bytes_max = 256U * 1024U;
 
 /// All that this process knows; mosquitto has one thread.
