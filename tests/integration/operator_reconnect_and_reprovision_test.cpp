@@ -68,6 +68,13 @@ TEST_F(Operator, BusctlShowsTheInterfaceWithItsProperties) {
   const Outcome level = bus().busctl(
       {"get-property", "io.github.iotc_ha", "/org/freedesktop/LogControl1", "org.freedesktop.LogControl1", "LogLevel"});
   EXPECT_EQ(level.out, "s \"debug\"\n") << level.err;
+  const Outcome set = bus().busctl({"set-property", "io.github.iotc_ha", "/org/freedesktop/LogControl1",
+                                    "org.freedesktop.LogControl1", "LogLevel", "s", "info"});
+  EXPECT_EQ(set.status, 0) << set.err;
+  const Outcome wrong = bus().busctl({"set-property", "io.github.iotc_ha", "/org/freedesktop/LogControl1",
+                                      "org.freedesktop.LogControl1", "LogLevel", "s", "loud"});
+  EXPECT_NE(wrong.status, 0);
+  EXPECT_THAT(wrong.err, testing::HasSubstr("loud"));
   expect_good_end();
 }
 

@@ -42,6 +42,22 @@ TEST_F(Reload, AChangedConnectionSettingOpensANewSession) {
   EXPECT_EQ(bus().agent().reconnect_count, 0U) << "nothing was lost";
   expect_good_end();
 }
+TEST_F(Reload, AnotherDeviceIdAndModelAreRegisteredAnew) {
+  begin();
+  const Mark before = mark();
+
+  daemon().drop_in("30-device", "[device]\nid = \"failover-other\"\nmodel_id = \"dtmi:Sample:Failover;2\"\n");
+  daemon().reload();
+  ASSERT_TRUE(eventually([&] { return lizard().device("failover-other").connected_to == "hub-a"; }));
+  ASSERT_TRUE(await_agent([](const Agent& agent) { return agent.device_id == "failover-other"; }));
+
+  expect_states(before, {"Connected", "Provisioning", "Connecting", "Connected"});
+  EXPECT_EQ(bus().agent().model_id, "dtmi:Sample:Failover;2");
+  EXPECT_EQ(lizard().device("failover-other").model_id, "dtmi:Sample:Failover;2");
+  EXPECT_EQ(lizard().device(k_device).connected_to, "");
+  EXPECT_EQ(lizard().device(k_device).clean_disconnects, 1U);
+  expect_good_end();
+}
 
 }  // namespace
 }  // namespace iotc_ha::integration

@@ -162,6 +162,7 @@ void Scene::expect_states(const Mark& since, const States& head, const States& l
 
 void Scene::expect_one_truth() {
   const auto transitions = daemon().transitions();
+  ASSERT_FALSE(transitions.empty());
   std::string state = "Start";
   for (const Transition& transition : transitions) {
     EXPECT_EQ(transition.from, state) << "the journal has no line for a change before this one: " << transition.from
@@ -169,6 +170,7 @@ void Scene::expect_one_truth() {
     EXPECT_FALSE(transition.why.empty());
     state = transition.to;
   }
+  EXPECT_EQ(bus().agent().state_reason, transitions.back().why);
   // The bus is joined a moment after the first state is entered, so its witness may miss the beginning.
   States by_journal = daemon().states();
   const States by_bus = bus().states(life_begins_);
