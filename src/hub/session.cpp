@@ -7,6 +7,8 @@
 #include <iotc_ha/runtime/worker.hpp>
 
 #include <array>
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <future>
 #include <map>
@@ -14,6 +16,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -34,6 +37,31 @@ struct Bench {
   std::unique_ptr<Connection> connection;
 };
 
+/// The way from Paho's threads to the loop. It is shut when we go, because a Paho that hung may come back later than
+/// the loop lives.
+class Gate {
+ public:
+  explicit Gate(runtime::Loop& loop) : loop_(loop) {}
+
+  void post(runtime::Task task) {
+    ++inside_;
+    if (open_) loop_.post(std::move(task));
+    --inside_;
+  }
+  /// Waits for who is passing through.
+  void shut(milliseconds limit) {
+    open_ = false;
+    for (const auto end = std::chrono::steady_clock::now() + limit; inside_ > 0; std::this_thread::yield()) {
+      if (std::chrono::steady_clock::now() > end) return;
+    }
+  }
+
+ private:
+  runtime::Loop& loop_;
+  std::atomic<bool> open_ = true;
+  std::atomic<int> inside_ = 0;
+};
+
 }  // namespace
 
 /// Everything here is the loop thread's; `mqtt` runs Paho, and what Paho says comes back through happened().
@@ -43,6 +71,7 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
   Lookups lookups;
   std::unique_ptr<runtime::Loop::Timer> timer;
   std::shared_ptr<Bench> bench = std::make_shared<Bench>();
+  std::shared_ptr<Gate> gate;
   runtime::Worker mqtt{"mqtt", k_jobs_max};
   std::optional<Session> session;
   std::optional<Successor> successor;  // only while `session` is being closed
@@ -52,7 +81,8 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
       : loop(its_loop),
         on_notice(std::move(to)),
         lookups(its_loop, [this](const std::string& host, Lookups::Answer found) { resolved(host, std::move(found)); }),
-        timer(its_loop.make_timer([this] { time_reached(); })) {}
+        timer(its_loop.make_timer([this] { time_reached(); })),
+        gate(std::make_shared<Gate>(its_loop)) {}
 
   // ---- the life of a session -----------------------------------------------------------------------------------
 
@@ -83,8 +113,8 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
     if (!session || session->phase != Phase::Resolving || host_to_resolve(session->endpoint) != host) return;
     if (!found) return lose(found.error());
     session->phase = Phase::Connecting;
-    Connection::Sink sink = [weak = weak_from_this(), &loop = loop, attempt = session->attempt](Happening what) {
-      loop.post([weak, attempt, what = std::move(what)]() mutable {
+    Connection::Sink sink = [weak = weak_from_this(), gate = gate, attempt = session->attempt](Happening what) {
+      gate->post([weak, attempt, what = std::move(what)]() mutable {
         const auto self = weak.lock();
         if (self && self->session && self->session->attempt == attempt) self->happened(std::move(what));
       });
@@ -318,6 +348,7 @@ Sessions::~Sessions() {
   inside_->session.reset();
   inside_->successor.reset();
   if (!inside_->abandoned && !inside_->end_worker(k_end_max)) abandon();
+  inside_->gate->shut(k_end_max);
 }
 
 void Sessions::open(core::AttemptId attempt, Endpoint endpoint) { inside_->open(attempt, std::move(endpoint)); }

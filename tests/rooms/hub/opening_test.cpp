@@ -2,6 +2,7 @@
 #include "room.hpp"
 
 #include <gmock/gmock.h>
+#include <openssl/ssl.h>
 
 /// How a session comes about, and every way in which it does not.
 namespace iotc_ha::hub_test {
@@ -64,6 +65,16 @@ TEST_F(Opening, TheSystemsTrustStoreDoesNotKnowOurAuthority) {
   hub::Endpoint to = endpoint(broker.port());
   to.ca_file.clear();
   const core::Error error = refusal(to);
+  EXPECT_EQ(error.fault, Fault::TlsRefused) << error.what;
+}
+
+TEST_F(Opening, TlsBefore12IsRefused) {
+  ScriptedPeer peer([this](Dialogue& device) {
+    device.start_tls(keys, TLS1_1_VERSION);
+    device.acknowledge_connect(0);
+    device.wait_until_gone();
+  });
+  const core::Error error = refusal(endpoint(peer.port()));
   EXPECT_EQ(error.fault, Fault::TlsRefused) << error.what;
 }
 

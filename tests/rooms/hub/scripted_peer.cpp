@@ -36,9 +36,14 @@ Dialogue::~Dialogue() {
   if (socket_ >= 0) close(socket_);
 }
 
-void Dialogue::start_tls(const KeyPair& keys) {
+void Dialogue::start_tls(const KeyPair& keys, int newest) {
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   tls_context_ = context;
+  if (newest != 0) {
+    SSL_CTX_set_security_level(context, 0);  // at Debian's level, no old version could be offered
+    SSL_CTX_set_min_proto_version(context, 0);
+    SSL_CTX_set_max_proto_version(context, newest);
+  }
   SSL_CTX_use_certificate_chain_file(context, keys.certificate_file.c_str());
   SSL_CTX_use_PrivateKey_file(context, keys.key_file.c_str(), SSL_FILETYPE_PEM);
   SSL* tls = SSL_new(context);

@@ -30,7 +30,8 @@ class Dialogue {
   Dialogue(const Dialogue&) = delete;
   Dialogue& operator=(const Dialogue&) = delete;
 
-  void start_tls(const KeyPair& keys);
+  /// `newest` as OpenSSL knows it, e.g. TLS1_1_VERSION; 0 for what it has.
+  void start_tls(const KeyPair& keys, int newest = 0);
   [[nodiscard]] Packet receive();
   void send(std::string_view bytes);
   void acknowledge_connect(std::uint8_t return_code);

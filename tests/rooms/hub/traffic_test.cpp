@@ -3,7 +3,11 @@
 #include <iotc_ha/azure/mqtt.hpp>
 
 #include <gmock/gmock.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 
+#include <filesystem>
 #include <map>
 
 /// What goes through an open session, and how it ends.
@@ -95,6 +99,36 @@ TEST_F(Traffic, TwinPatchesMethodsAndCommandsFindTheirWay) {
   ASSERT_TRUE(command);
   EXPECT_EQ(command->properties, (core::Properties{{"$.mid", "7"}, {"method-name", "setAlarm"}}));
   EXPECT_EQ(command->payload, "\"14:30\"");
+}
+
+/// A file descriptor of this process whose peer is `port` of our address; -1 if there is none.
+int socket_to(std::uint16_t port) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    const int fd = std::stoi(entry.path().filename());
+    sockaddr_in peer{};
+    socklen_t length = sizeof peer;
+    if (getpeername(fd, reinterpret_cast<sockaddr*>(&peer), &length) == 0 && peer.sin_family == AF_INET &&
+        ntohs(peer.sin_port) == port) {
+      return fd;
+    }
+  }
+  return -1;
+}
+
+TEST_F(Traffic, TheSocketDoesNotHoldSmallPacketsBackAndGivesUpAfterTheKeepAlive) {
+  const Broker broker(folder.path(), {keys});
+  const HubPlayer hub(broker);
+  Desk desk;
+  ASSERT_TRUE(opened(desk, AttemptId{1}, broker.port()));
+  const int fd = socket_to(broker.port());
+  ASSERT_GE(fd, 0);
+  int no_delay = 0;
+  int user_timeout_ms = 0;
+  socklen_t length = sizeof(int);
+  ASSERT_EQ(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &length), 0);
+  ASSERT_EQ(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, &length), 0);
+  EXPECT_EQ(no_delay, 1);
+  EXPECT_EQ(user_timeout_ms, 30'000);
 }
 
 TEST_F(Traffic, WhatNobodyCanReadIsToldAndTheSessionGoesOn) {
