@@ -58,6 +58,8 @@ void Scene::SetUp() {
 void Scene::TearDown() {
   if (!folder_) return;
   std::string told = daemon_->journal();
+  // What the undefined-behaviour sanitizer finds is only written, where the daemon is built with it.
+  EXPECT_EQ(told.find("runtime error: "), std::string::npos);
   if (lizard_) {
     // Whatever happened, no journal shows a secret.
     EXPECT_EQ(told.find(lizard_->status().group_key), std::string::npos) << "the group key is in the journal";

@@ -85,7 +85,7 @@ class Scene : public testing::Test {
   /// Prints the time from the mark until the session with another hub was open, and what the daemon says it was.
   void show_failover(const std::string& what, const Mark& since);
 
-  const std::string k_device = "failover-linux";
+  static inline const std::string k_device = "failover-linux";
 
  private:
   void check_received();
