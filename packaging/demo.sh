@@ -5,7 +5,7 @@
 #
 #   sudo packaging/demo.sh
 set -euo pipefail
-cd "$(dirname "$0")"
+cd "$(dirname "$0")/.."
 exec </dev/null
 
 device="failover-demo"
@@ -139,7 +139,7 @@ start_bus() {
   <include>/usr/share/dbus-1/system.d/io.github.iotc_ha.conf</include>
 </busconfig>
 END
-  dbus-daemon --config-file="$work/bus.conf" --nofork --nopidfile &
+  dbus-daemon --config-file="$work/bus.conf" --nofork --nopidfile 2>"$work/bus.log" &
   children+=($!)
   export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$work/bus
   wait_for 10 "the private bus is there" test -S "$work/bus"
@@ -147,6 +147,8 @@ END
 
 start_daemon() {
   iotc-ha-lizard config --device "$device" --output "$config"
+  # Twice a second rather than each 5 s: there should be something to lose.
+  printf '[sample]\ntelemetry_period = "500ms"\n' >"$config.d/demo.conf"
   if $under_systemd; then
     say "starting the daemon: systemctl start iotc-ha"
     systemctl start iotc-ha.service
@@ -245,10 +247,14 @@ demonstrate() {
   summary "$failover" "$failback"
 }
 
+produced() { sed -n 's/.*stopped: \([0-9]\+\) messages produced.*/\1/p' "$work/daemon.log" | grep .; }
+said_produced() { produced >/dev/null; }
+
 summary() {
-  lizard telemetry
   local produced count
-  produced=$(sed -n 's/.*stopping: \([0-9]*\) messages produced.*/\1/p' "$work/daemon.log" | tail -n 1)
+  wait_for 5 "the daemon says how many messages it has produced" said_produced
+  produced=$(produced)
+  lizard telemetry
   # Numbers are given out without gaps, from 1: one that never came, though a later one did, was lost.
   count=$(jq -rs '[.[].properties.seq | tonumber] as $came | ($came | unique) as $numbers
     | "\($numbers | length) \(($numbers | max) - ($numbers | length)) \(($came | length) - ($numbers | length))"' \
