@@ -12,4 +12,4 @@ fixed=()
 if setarch --addr-no-randomize true 2>/dev/null; then
   fixed=(setarch --addr-no-randomize)
 fi
-exec "${fixed[@]}" ctest --test-dir "build/$preset" -L 'unit|rooms' -j2 --output-on-failure --no-tests=error
+exec "${fixed[@]}" ctest --preset "$preset" -L 'unit|rooms' -j2 --output-on-failure --no-tests=error
