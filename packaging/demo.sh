@@ -85,7 +85,7 @@ refuse_a_real_installation() {
 
 install_packages() {
   say "installing what a build needs"
-  packaging/install-build-dependencies.sh curl dbus jq >"$work/apt.log" 2>&1 || {
+  packaging/install-build-dependencies.sh curl dbus jq mosquitto >"$work/apt.log" 2>&1 || {
     cat "$work/apt.log"
     fail "apt could not install what a build needs"
   }
@@ -151,9 +151,9 @@ start_daemon() {
   printf '[sample]\ntelemetry_period = "500ms"\n' >"$config.d/demo.conf"
   if $under_systemd; then
     say "starting the daemon: systemctl start iotc-ha"
-    systemctl start iotc-ha.service
-    journalctl -f -n +1 -u iotc-ha -o short-iso >"$work/daemon.log" 2>/dev/null &
+    journalctl -f --since "@$EPOCHSECONDS" -u iotc-ha -o short-iso >"$work/daemon.log" 2>/dev/null &
     children+=($!)
+    systemctl start iotc-ha.service
   else
     say "starting the daemon by itself, with a bus of its own: systemd does not run here"
     start_bus
