@@ -35,82 +35,97 @@ void begin_anew(Decision& d, const event::Reloaded& reload) {
   d.ask_dps_for_the_first_time(why);
 }
 
-// One function a state, in the order of a life.
+/// A session is being opened. `dps_named_it`: DPS has just named this hub, so that nobody is left to ask if it fails.
+void opening_failed(const Assignment& target, bool dps_named_it, const Error& error, Decision& d) {
+  d.note_error(error);
+  d.note_loss();
+  const bool refused = is_refusal(error.fault);
+  if (!dps_named_it) return d.ask_dps_again(spoken(error), refused ? target.hub : "", error);
+  const Policy& policy = d.context().policy;
+  if (refused) {
+    const auto round = d.memory().same_hub_waits++;
+    return d.back_off(spoken(error), doubling(policy.same_hub_wait, policy.same_hub_wait_max, round),
+                      state::Backoff::Next::AskDps, error, round + 1);
+  }
+  const auto round = d.memory().hub_waits++;
+  d.back_off(spoken(error), full_jitter(policy.backoff_base, policy.backoff_max, round, d.context().chance),
+             state::Backoff::Next::TryRemembered, error, round + 1);
+}
 
-void in(const state::Provisioning& now, const Event& event, Decision& d) {
+void while_opening(AttemptId attempt, const Assignment& target, bool dps_named_it, const Event& event, Decision& d) {
+  std::visit(Overload{
+                 k_nothing,
+                 [&](const event::SessionOpened& e) {
+                   if (e.attempt == attempt) d.connected(attempt, target);
+                 },
+                 [&](const event::HubLost& e) {
+                   if (e.attempt == attempt) opening_failed(target, dps_named_it, e.error, d);
+                 },
+                 [&](const event::TimeReached&) {
+                   d.add(effect::CloseSession{attempt, {}});
+                   opening_failed(target, dps_named_it, timed_out(target.hub), d);
+                 },
+                 [&](const event::ReprovisionAsked&) {
+                   d.add(effect::CloseSession{attempt, {}});
+                   d.note_loss();
+                   d.go_on("an operator asked for it", false);
+                 },
+                 [&](const event::Reloaded& e) {
+                   if (!e.connection_changed) return;
+                   d.add(effect::CloseSession{attempt, {}});
+                   begin_anew(d, e);
+                 },
+                 [&](const event::StopAsked&) { d.stop(attempt); },
+             },
+             event);
+}
+
+/// DPS is being asked. `avoid`: the hub that has just refused, "" for none.
+void while_asking_dps(AttemptId attempt, const std::string& avoid, const Event& event, Decision& d) {
+  const auto assigned = [&](const Assignment& assignment) {
+    d.note_assignment(assignment);
+    if (assignment.hub != avoid) {
+      return d.connect("DPS named " + assignment.hub, assignment, state::Connecting::Origin::Assigned);
+    }
+    const Policy& policy = d.context().policy;
+    const auto round = d.memory().same_hub_waits++;
+    d.back_off("DPS still names " + avoid + ", which has just refused",
+               doubling(policy.same_hub_wait, policy.same_hub_wait_max, round), state::Backoff::Next::AskDps,
+               {Fault::HubUnavailable, avoid + " refuses and DPS names no other hub", {}}, round + 1);
+  };
   std::visit(Overload{
                  k_nothing,
                  [&](const event::Assigned& e) {
-                   if (e.attempt != now.attempt) return;
-                   d.note_assignment(e.assignment);
-                   d.connect("DPS named " + e.assignment.hub, e.assignment, state::Connecting::Origin::Assigned);
+                   if (e.attempt == attempt) assigned(e.assignment);
                  },
                  [&](const event::DpsFailed& e) {
-                   if (e.attempt == now.attempt) d.after_dps_failure(e.error);
+                   if (e.attempt == attempt) d.after_dps_failure(e.error);
                  },
                  [&](const event::TimeReached&) {
-                   d.add(effect::CancelDps{now.attempt});
+                   d.add(effect::CancelDps{attempt});
                    d.after_dps_failure(timed_out("DPS"));
                  },
                  [&](const event::Reloaded& e) {
                    if (!e.connection_changed) return;
-                   d.add(effect::CancelDps{now.attempt});
+                   d.add(effect::CancelDps{attempt});
                    begin_anew(d, e);
                  },
                  [&](const event::StopAsked&) {
-                   d.add(effect::CancelDps{now.attempt});
+                   d.add(effect::CancelDps{attempt});
                    d.stop({});
                  },
              },
              event);
 }
 
-void connecting_failed(const state::Connecting& now, const Error& error, Decision& d) {
-  d.note_error(error);
-  d.note_loss();
-  const std::string why = spoken(error);
-  const bool refused = is_refusal(error.fault);
-  if (now.origin != state::Connecting::Origin::Assigned) {
-    return d.ask_dps_again(why, refused ? now.target.hub : "", error);
-  }
-  // DPS has just named this hub: to ask again at once would give the same answer.
-  const Policy& policy = d.context().policy;
-  if (refused) {
-    const auto round = d.memory().same_hub_waits++;
-    return d.back_off(why, doubling(policy.same_hub_wait, policy.same_hub_wait_max, round),
-                      state::Backoff::Next::AskDps, error, round + 1);
-  }
-  const auto round = d.memory().hub_waits++;
-  d.back_off(why, full_jitter(policy.backoff_base, policy.backoff_max, round, d.context().chance),
-             state::Backoff::Next::TryRemembered, error, round + 1);
+// One function a state, in the order of a life.
+
+void in(const state::Provisioning& now, const Event& event, Decision& d) {
+  while_asking_dps(now.attempt, "", event, d);
 }
 
 void in(const state::Connecting& now, const Event& event, Decision& d) {
-  std::visit(Overload{
-                 k_nothing,
-                 [&](const event::SessionOpened& e) {
-                   if (e.attempt == now.attempt) d.connected(now.attempt, now.target);
-                 },
-                 [&](const event::HubLost& e) {
-                   if (e.attempt == now.attempt) connecting_failed(now, e.error, d);
-                 },
-                 [&](const event::TimeReached&) {
-                   d.add(effect::CloseSession{now.attempt, {}});
-                   connecting_failed(now, timed_out(now.target.hub), d);
-                 },
-                 [&](const event::ReprovisionAsked&) {
-                   d.add(effect::CloseSession{now.attempt, {}});
-                   d.note_loss();
-                   d.go_on("an operator asked for it", false);
-                 },
-                 [&](const event::Reloaded& e) {
-                   if (!e.connection_changed) return;
-                   d.add(effect::CloseSession{now.attempt, {}});
-                   begin_anew(d, e);
-                 },
-                 [&](const event::StopAsked&) { d.stop(now.attempt); },
-             },
-             event);
+  while_opening(now.attempt, now.target, now.origin == state::Connecting::Origin::Assigned, event, d);
 }
 
 void session_lost(const state::Connected& now, const Error& error, Decision& d) {
@@ -166,76 +181,15 @@ void in(const state::Connected& now, const Event& event, Decision& d) {
              event);
 }
 
-void in(const state::Reprovision& /*now*/, const state::Reprovision::TryRemembered& stage, const Event& event,
-        Decision& d) {
-  const auto failed = [&](const Error& error) {
-    d.note_error(error);
-    d.ask_dps_again(spoken(error), is_refusal(error.fault) ? stage.target.hub : "", error);
-  };
-  std::visit(Overload{
-                 k_nothing,
-                 [&](const event::SessionOpened& e) {
-                   if (e.attempt == stage.attempt) d.connected(stage.attempt, stage.target);
-                 },
-                 [&](const event::HubLost& e) {
-                   if (e.attempt == stage.attempt) failed(e.error);
-                 },
-                 [&](const event::TimeReached&) {
-                   d.add(effect::CloseSession{stage.attempt, {}});
-                   failed(timed_out(stage.target.hub));
-                 },
-                 [&](const event::ReprovisionAsked&) {
-                   d.add(effect::CloseSession{stage.attempt, {}});
-                   d.go_on("an operator asked for it", false);
-                 },
-                 [&](const event::Reloaded& e) {
-                   if (!e.connection_changed) return;
-                   d.add(effect::CloseSession{stage.attempt, {}});
-                   begin_anew(d, e);
-                 },
-                 [&](const event::StopAsked&) { d.stop(stage.attempt); },
-             },
-             event);
-}
-
-void in(const state::Reprovision& /*now*/, const state::Reprovision::AskDps& stage, const Event& event, Decision& d) {
+void in(const state::Reprovision& now, const Event& event, Decision& d) {
   std::visit(
       Overload{
-          k_nothing,
-          [&](const event::Assigned& e) {
-            if (e.attempt != stage.attempt) return;
-            d.note_assignment(e.assignment);
-            if (e.assignment.hub != stage.avoid) {
-              return d.connect("DPS named " + e.assignment.hub, e.assignment, state::Connecting::Origin::Assigned);
-            }
-            const Policy& policy = d.context().policy;
-            const auto round = d.memory().same_hub_waits++;
-            d.back_off("DPS still names " + stage.avoid + ", which has just refused",
-                       doubling(policy.same_hub_wait, policy.same_hub_wait_max, round), state::Backoff::Next::AskDps,
-                       {Fault::HubUnavailable, stage.avoid + " refuses and DPS names no other hub", {}}, round + 1);
+          [&](const state::Reprovision::TryRemembered& stage) {
+            while_opening(stage.attempt, stage.target, false, event, d);
           },
-          [&](const event::DpsFailed& e) {
-            if (e.attempt == stage.attempt) d.after_dps_failure(e.error);
-          },
-          [&](const event::TimeReached&) {
-            d.add(effect::CancelDps{stage.attempt});
-            d.after_dps_failure(timed_out("DPS"));
-          },
-          [&](const event::Reloaded& e) {
-            if (!e.connection_changed) return;
-            d.add(effect::CancelDps{stage.attempt});
-            begin_anew(d, e);
-          },
-          [&](const event::StopAsked&) {
-            d.add(effect::CancelDps{stage.attempt});
-            d.stop({});
-          },
+          [&](const state::Reprovision::AskDps& stage) { while_asking_dps(stage.attempt, stage.avoid, event, d); },
       },
-      event);
-}
-
-void in(const state::Reprovision& now, const Event& event, Decision& d) {
-  std::visit([&](const auto& stage) { in(now, stage, event, d); }, now.stage);
+      now.stage);
 }
 
 void in(const state::Backoff& now, const Event& event, Decision& d) {
