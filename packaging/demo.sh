@@ -179,7 +179,7 @@ stop_daemon() {
 # Each change of state, as the daemon writes it into its log.
 tell_transitions() {
   local line
-  tail -f -n +1 --pid=$$ "$work/daemon.log" | while read -r line; do
+  tail -f -s 0.1 -n +1 --pid=$$ "$work/daemon.log" | while read -r line; do
     if [[ $line =~ ([A-Z][a-z]+\ -\>\ .*) ]]; then say "    ${BASH_REMATCH[1]}"; fi
   done
 }
