@@ -13,7 +13,7 @@ std::uint64_t size_of(const Telemetry& message) {
 
 }  // namespace
 
-void Outbox::forget(std::deque<Entry>::iterator entry) {
+void Outbox::forget(const std::deque<Entry>::iterator& entry) {
   bytes_ -= entry->bytes;
   if (entry->sent_at) --in_flight_;
   queue_.erase(entry);

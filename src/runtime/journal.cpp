@@ -39,7 +39,7 @@ spdlog::level::level_enum to_spdlog(Severity severity) {
 /// here.
 class JournalSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
-  explicit JournalSink(std::string identifier) : identifier_("SYSLOG_IDENTIFIER=" + std::move(identifier)) {}
+  explicit JournalSink(const std::string& identifier) : identifier_("SYSLOG_IDENTIFIER=" + identifier) {}
 
   void next_line(Severity severity, const Journal::Fields& fields) {
     severity_ = severity;
@@ -50,7 +50,7 @@ class JournalSink final : public spdlog::sinks::base_sink<spdlog::details::null_
   void sink_it_(const spdlog::details::log_msg& message) override {
     std::vector<std::string> texts = {"MESSAGE=" + std::string{message.payload.data(), message.payload.size()},
                                       "PRIORITY=" + std::to_string(static_cast<int>(severity_)), identifier_};
-    for (const auto& [name, value] : *fields_) texts.push_back(name + "=" + value);
+    for (const auto& [name, value] : *fields_) (texts.emplace_back(name) += '=') += value;
     std::vector<iovec> entry;
     entry.reserve(texts.size());
     for (std::string& text : texts) entry.push_back({text.data(), text.size()});
@@ -111,7 +111,7 @@ struct Journal::Inside {
   }
 };
 
-Journal::Journal(std::string identifier) : inside_(std::make_unique<Inside>(identifier)) {}
+Journal::Journal(const std::string& identifier) : inside_(std::make_unique<Inside>(identifier)) {}
 Journal::~Journal() = default;
 
 void Journal::write(Severity severity, std::string_view text, const Fields& fields) {

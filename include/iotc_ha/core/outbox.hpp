@@ -49,7 +49,7 @@ class Outbox {
     std::uint64_t bytes;
     std::optional<Instant> sent_at;  ///< in flight since; nothing while it waits
   };
-  void forget(std::deque<Entry>::iterator entry);
+  void forget(const std::deque<Entry>::iterator& entry);
 
   Limits limits_;
   std::deque<Entry> queue_;  ///< in order; those in flight come first

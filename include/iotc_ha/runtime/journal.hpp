@@ -23,7 +23,7 @@ class Journal {
   enum class Target { Journal, Console };
 
   /// To the systemd journal when stderr is connected to it (systemd says so in $JOURNAL_STREAM), else to stderr.
-  explicit Journal(std::string identifier);
+  explicit Journal(const std::string& identifier);
   ~Journal();
   Journal(const Journal&) = delete;
   Journal& operator=(const Journal&) = delete;
