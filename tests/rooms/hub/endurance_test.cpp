@@ -20,8 +20,16 @@ using core::AttemptId;
 
 class Endurance : public HubRoom {};
 
+// gcc says by macros what it builds with, clang by features.
+#if defined(__has_feature)
+#define IOTC_HA_BUILT_WITH(sanitizer) __has_feature(sanitizer)
+#else
+#define IOTC_HA_BUILT_WITH(sanitizer) 0
+#endif
+
 // The sanitizers keep what was freed for a while.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || IOTC_HA_BUILT_WITH(address_sanitizer) || \
+    IOTC_HA_BUILT_WITH(thread_sanitizer)
 constexpr long k_growth_max = 256L << 20U;
 #else
 constexpr long k_growth_max = 1L << 20U;
