@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <functional>
+#include <limits>
 #include <map>
 
 namespace iotc_ha::lizard {
@@ -129,6 +130,11 @@ void throttle(Lizard& lizard, const json& request, Reply& reply) {
   say_done(reply, {});
 }
 
+void poison(Lizard& lizard, const json& request, Reply& reply) {
+  lizard.with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) { cloud.poison(text(request, "text"), now); });
+  say_done(reply, {});
+}
+
 void set_enabled(Lizard& lizard, const json& request, Reply& reply) {
   say_done(reply, lizard.with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
     return cloud.set_enabled(text(request, "device"), text(request, "command") == "enable", now);
@@ -184,16 +190,18 @@ void c2d(Lizard& lizard, const json& request, Reply& reply) {
   say(reply, {{"mid", *mid}});
 }
 
-/// Sends the records after `since`, and those that are still to come if asked for. The lock is not held while sending.
+/// Sends the records after `since`, and those that are still to come if asked for; no more than `limit` of them. The
+/// lock is not held while sending.
 void stream(Lizard& lizard, const json& request, Reply& reply,
             const std::function<std::vector<std::string>(Cloud&, std::uint64_t& since)>& next) {
   const bool follow = request.value("follow", false);
+  auto left = request.value("limit", std::numeric_limits<std::uint64_t>::max());
   std::uint64_t since = request.value("since", std::uint64_t{0});
   std::uint64_t seen = 0;
   while (!reply.asker_is_gone()) {
     const std::uint64_t before = since;
     for (const std::string& line : lizard.with_cloud([&](Cloud&cloud, auto&, auto) { return next(cloud, since); })) {
-      if (!reply.line(line)) return;
+      if (!reply.line(line) || --left == 0) return;
     }
     if (since != before) continue;
     if (!follow) return;
@@ -239,10 +247,11 @@ void events(Lizard& lizard, const json& request, Reply& reply) {
 void Answers::answer(const std::string& request, Reply& reply) {
   using Command = void (*)(Lizard&, const json&, Reply&);
   static const std::map<std::string, Command> k_commands{
-      {"status", status},       {"config", config},     {"attack", attack},      {"revive", revive},
-      {"move", move},           {"throttle", throttle}, {"enable", set_enabled}, {"disable", set_enabled},
-      {"twin", twin},           {"desired", desired},   {"command", command},    {"c2d", c2d},
-      {"telemetry", telemetry}, {"events", events}};
+      {"status", status}, {"config", config},       {"attack", attack},
+      {"revive", revive}, {"move", move},           {"throttle", throttle},
+      {"poison", poison}, {"enable", set_enabled},  {"disable", set_enabled},
+      {"twin", twin},     {"desired", desired},     {"command", command},
+      {"c2d", c2d},       {"telemetry", telemetry}, {"events", events}};
   const json parsed = json::parse(request, nullptr, false);
   if (!parsed.is_object()) return say_error(reply, "the request is not a JSON object");
   try {

@@ -103,9 +103,16 @@ void Cloud::revive(std::size_t hub, core::WallTime now) {
   note(now, "revived", "", hubs_[hub].name, "was " + was);
 }
 
+void Cloud::poison(std::string text, core::WallTime now) {
+  poison_ = std::move(text);
+  for (std::size_t hub = 0; hub < hubs_.size(); ++hub) order(hub, {.kind = FrameKind::Poison, .body = poison_});
+  note(now, poison_.empty() ? "unpoisoned" : "poison", "", "", poison_);
+}
+
 void Cloud::started(std::size_t hub, core::WallTime now) {
   sessions_lost(hub, now);
   ++hubs_[hub].incarnation;
+  order(hub, {.kind = FrameKind::Poison, .body = poison_});
 }
 
 void Cloud::sessions_lost(std::size_t hub, core::WallTime now) {
@@ -121,6 +128,7 @@ void Cloud::receive(std::size_t hub, const Frame& frame, core::WallTime now) {
   if (device == nullptr) return;  // of a session that has been replaced meanwhile
   if (frame.kind == FrameKind::Subscribe) subscribed(*device, frame);
   if (frame.kind == FrameKind::Publish) published(*device, frame, now);
+  if (frame.kind == FrameKind::Poisoned) note(now, "poisoned", device->id, hubs_[hub].name, "");
   if (frame.kind == FrameKind::Completed) {
     std::erase_if(device->cloud_messages, [&](const CloudMessage& message) { return message.topic == frame.topic; });
   }

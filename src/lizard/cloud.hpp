@@ -95,6 +95,8 @@ class Cloud {
   void attack(std::size_t hub, HubState state, std::uint8_t refusal_code, core::WallTime now);
   void drop_sessions(std::size_t hub, core::WallTime now);
   void revive(std::size_t hub, core::WallTime now);
+  /// Every hub closes the connection of a device that sends a body with this text in it; "": none does any more.
+  void poison(std::string text, core::WallTime now);
   /// A mosquitto process was started for this hub; all sessions with the one before are over.
   void started(std::size_t hub, core::WallTime now);
   /// The mosquitto process has ended, or its connections have been reset.
@@ -174,6 +176,7 @@ class Cloud {
 
   const Settings& settings_;
   std::vector<Hub> hubs_;
+  std::string poison_;
   std::map<std::string, Device, std::less<>> devices_;
   std::map<std::pair<std::size_t, std::uint64_t>, std::string> device_of_connection_;
   std::multimap<core::WallTime, Timer> timers_;

@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
+#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -124,6 +125,7 @@ class CommandLine {
   std::int64_t throttle_retry_after_s_ = 10;
   std::int64_t for_s_ = 0;
   std::uint64_t since_ = 0;
+  std::uint64_t limit_ = 0;
   bool off_ = false;
   bool follow_ = false;
   bool count_ = false;
@@ -267,6 +269,15 @@ void CommandLine::add_attacks() {
     if (for_s_ > 0) question["for"] = for_s_;
     return request(common_, question, say_nothing);
   });
+
+  CLI::App* poison = add("poison", "Let every hub drop the session of a device that sends this text");
+  auto* text = poison->add_option("text", payload_, "What makes a body poison, wherever it stands in it");
+  auto* none = poison->add_flag("--off", off_, "Let hubs take everything again")->excludes(text);
+  on(poison, [this, text, none] {
+    if (none->empty() && (text->empty() || payload_.empty()))
+      return fail(common_, "neither a text nor --off was given");
+    return request(common_, {{"command", "poison"}, {"text", payload_}}, say_nothing);
+  });
 }
 
 void CommandLine::add_devices() {
@@ -352,11 +363,14 @@ void CommandLine::add_records() {
   telemetry->add_option("--device", name_, "Of this device only");
   telemetry->add_option("--hub", hub_, "Of this hub only");
   telemetry->add_option("--since", since_, "After this sequence number");
+  auto* limit = telemetry->add_option("--limit", limit_, "No more than so many")
+                    ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()));
   auto* follow = telemetry->add_flag("--follow", follow_, "Go on with what is still to come");
-  telemetry->add_flag("--count", count_, "Print their number only")->excludes(follow);
+  telemetry->add_flag("--count", count_, "Print their number only")->excludes(follow)->excludes(limit);
   on(telemetry, [this] {
-    const ordered_json question{{"command", "telemetry"}, {"device", name_},   {"hub", hub_},
-                                {"since", since_},        {"follow", follow_}, {"count", count_}};
+    ordered_json question{{"command", "telemetry"}, {"device", name_},   {"hub", hub_},
+                          {"since", since_},        {"follow", follow_}, {"count", count_}};
+    if (limit_ > 0) question["limit"] = limit_;
     return request(common_, question, count_ ? print_count : print_telemetry);
   });
 

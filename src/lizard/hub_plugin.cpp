@@ -38,6 +38,7 @@ struct Hub {
   std::uint64_t last_connection = 0;
   FrameReader reader;
   std::deque<Frame> waiting;
+  std::string poison;
   struct Client {
     std::uint64_t number = 0;
     std::string id;
@@ -128,6 +129,7 @@ void obey(const Frame& frame) {
       return;
     }
     case FrameKind::KickAll: mosquitto_kick_client_by_clientid(nullptr, false); return;
+    case FrameKind::Poison: hub().poison = frame.body; return;
     case FrameKind::Die: die();
     default: give_up("the cloud has sent an order that is none");
   }
@@ -240,6 +242,10 @@ int on_message(int, void* data, void*) {
               .connection = found->second.number,
               .topic = event->topic};
   if (event->payloadlen > 0) frame.body.assign(static_cast<const char*>(event->payload), event->payloadlen);
+  if (!hub().poison.empty() && frame.body.find(hub().poison) != std::string::npos) {
+    tell({.kind = FrameKind::Poisoned, .connection = found->second.number});
+    return MOSQ_ERR_PROTOCOL;  // closes the connection, without a PUBACK
+  }
   // In the cloud's socket before mosquitto writes the PUBACK: what is acknowledged is never lost with this process.
   tell(frame);
   event->retain = false;
