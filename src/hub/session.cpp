@@ -328,6 +328,9 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
   [[nodiscard]] bool is_open(core::AttemptId attempt) const {
     return session && session->attempt == attempt && session->phase == Phase::Open;
   }
+  [[nodiscard]] bool takes_telemetry(core::AttemptId attempt) const {
+    return is_open(attempt) || (session && session->attempt == attempt && session->phase == Phase::Draining);
+  }
 
   /// Ends Paho's part. True when the worker has come back from it.
   bool end_worker(milliseconds limit) {
@@ -354,7 +357,7 @@ Sessions::~Sessions() {
 void Sessions::open(core::AttemptId attempt, Endpoint endpoint) { inside_->open(attempt, std::move(endpoint)); }
 
 void Sessions::send(core::AttemptId attempt, core::Telemetry message) {
-  if (!inside_->is_open(attempt)) return;
+  if (!inside_->takes_telemetry(attempt)) return;
   Session& session = *inside_->session;
   const std::uint32_t delivery =
       ++session.last_delivery == k_unwatched ? ++session.last_delivery : session.last_delivery;
