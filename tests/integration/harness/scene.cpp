@@ -1,5 +1,7 @@
 #include "scene.hpp"
 
+#include "arrivals.hpp"
+
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -9,8 +11,6 @@
 #include <cstdlib>
 #include <ctime>
 #include <iostream>
-#include <map>
-#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -55,6 +55,11 @@ void Scene::SetUp() {
   daemon_ = std::make_unique<Daemon>(folder_->path(), bus_->address());
 }
 
+Caller& Scene::caller() {
+  if (!caller_) caller_ = std::make_unique<Caller>(bus().address());
+  return *caller_;
+}
+
 void Scene::TearDown() {
   if (!folder_) return;
   std::string told = daemon_->journal();
@@ -95,6 +100,7 @@ void Scene::start_daemon() {
 }
 
 void Scene::restart_bus() {
+  caller_.reset();
   bus().stop();
   life_begins_ = 0;
   bus().start();
@@ -195,27 +201,36 @@ void Scene::expect_one_truth() {
 
 void Scene::expect_no_telemetry_lost() {
   ASSERT_TRUE(await_fresh_telemetry());
-  check_received();
+  Arrivals(lizard().telemetry()).expect_no_gap();
 }
 
-void Scene::check_received() {
-  std::map<std::pair<std::string, std::uint64_t>, Received> first_receipts;
-  std::map<std::string, std::uint64_t> last_of_boot;
-  std::set<std::string> mids;
-  for (const Received& received : lizard().telemetry()) {
-    const std::string boot = received.properties.at("boot");
-    const std::uint64_t number = std::stoull(received.properties.at("seq"));
-    const auto [place, is_new] = first_receipts.try_emplace({boot, number}, received);
-    if (!is_new) {
-      EXPECT_EQ(received.mid, place->second.mid) << "message " << number << " came again under another id";
-      EXPECT_EQ(received.body, place->second.body) << "message " << number << " came again with another text";
-      continue;
-    }
-    EXPECT_TRUE(mids.insert(received.mid).second) << "two messages have the id " << received.mid;
-    EXPECT_EQ(number, ++last_of_boot[boot]) << "in the order of first receipts; the hub was " << received.hub;
-    last_of_boot[boot] = number;
+void Scene::expect_arrived(const std::vector<Accepted>& accepted) {
+  ASSERT_TRUE(await_delivery(accepted));
+  Arrivals(lizard().telemetry()).expect(accepted);
+}
+
+bool Scene::await_delivery(const std::vector<Accepted>& accepted, milliseconds patience) {
+  std::uint64_t last = 0;
+  for (const Accepted& of_caller : accepted) {
+    if (!of_caller.empty()) last = std::max(last, of_caller.rbegin()->first);
   }
-  EXPECT_FALSE(first_receipts.empty());
+  const auto flushed = caller().flush(last, patience);
+  if (!flushed) ADD_FAILURE() << "Flush(" << last << "): " << flushed.error().name << ": " << flushed.error().text;
+  return flushed.has_value();
+}
+
+void Scene::expect_audit_adds_up() {
+  const Outcome audit = run({IOTC_HA_HACTL_PROGRAM, "--bus", bus().address(), "audit"});
+  EXPECT_EQ(audit.status, 0) << audit.out << audit.err;
+  const auto lines = caller().accounts();
+  ASSERT_TRUE(lines.has_value()) << lines.error().name << ": " << lines.error().text;
+  ASSERT_FALSE(lines->empty());
+  for (const Line& line : *lines) {
+    EXPECT_EQ(line.at("accepted"), line.at("delivered") + line.at("queued") + line.at("dropped_full") +
+                                       line.at("dropped_expired") + line.at("dropped_damaged") + line.at("quarantined"))
+        << "of boot " << line.at("boot") << "\n"
+        << audit.out;
+  }
 }
 
 void Scene::expect_clean_stop() {
@@ -227,13 +242,10 @@ void Scene::expect_clean_stop() {
   const auto account = daemon().account();
   ASSERT_TRUE(account.has_value()) << "no account of the telemetry in the journal";
   EXPECT_EQ(account->dropped, 0U);
-  EXPECT_EQ(account->produced, account->acknowledged + account->waiting);
-  const std::string boot = lizard().telemetry().empty() ? "" : lizard().telemetry().back().properties.at("boot");
-  std::set<std::string> received;
-  for (const Received& one : lizard().telemetry()) {
-    if (one.properties.at("boot") == boot) received.insert(one.mid);
-  }
-  EXPECT_GE(received.size(), account->acknowledged) << "the daemon says that more was acknowledged than hubs have";
+  EXPECT_EQ(account->accepted, account->delivered + account->quarantined + account->waiting);
+  const Arrivals arrivals(lizard().telemetry());
+  EXPECT_GE(arrivals.size(), account->delivered) << "the daemon says that more was delivered than hubs have";
+  EXPECT_LE(arrivals.size(), account->accepted) << "hubs have more than the daemon says that it accepted";
 }
 
 void Scene::expect_good_end() {
