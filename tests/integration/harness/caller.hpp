@@ -28,11 +28,11 @@ using Answer = tl::expected<T, Refusal>;
 
 /// The options of Telemetry1.Submit. What is not set is not sent.
 struct SubmitOptions {
-  std::string component;
-  std::map<std::string, std::string> properties;
-  std::optional<std::uint64_t> timestamp_us;
-  std::string message_id;
-  std::map<std::string, std::string> others;  ///< any more, with strings as values
+  std::string component{};
+  std::map<std::string, std::string> properties{};
+  std::optional<std::uint64_t> timestamp_us{};
+  std::string message_id{};
+  std::map<std::string, std::string> others{};  ///< any more, with strings as values
 };
 struct Range {
   std::uint64_t first = 0;

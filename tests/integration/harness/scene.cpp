@@ -28,7 +28,14 @@ std::int64_t now_us() {
       .count();
 }
 
-/// As iothub-creation-time-utc is written, so that texts compare like times.
+std::string together(const States& states) {
+  std::string text;
+  for (const std::string& state : states) text += (text.empty() ? "" : ", ") + state;
+  return text;
+}
+
+}  // namespace
+
 std::string iso8601_utc(std::int64_t time_us) {
   const std::time_t whole = time_us / 1'000'000;
   std::tm parts{};
@@ -38,14 +45,6 @@ std::string iso8601_utc(std::int64_t time_us) {
   const std::string ms = std::to_string(1000 + time_us / 1000 % 1000).substr(1);
   return std::string{text.data()} + "." + ms + "Z";
 }
-
-std::string together(const States& states) {
-  std::string text;
-  for (const std::string& state : states) text += (text.empty() ? "" : ", ") + state;
-  return text;
-}
-
-}  // namespace
 
 void Scene::SetUp() {
   if (geteuid() != 0) GTEST_SKIP() << "needs root: the virtual Azure listens on port 443, as the real one does";
@@ -94,6 +93,11 @@ void Scene::configure(const std::string& toml) {
   daemon().drop_in("20-test", toml);
 }
 
+void Scene::configure_for_callers(const std::string& toml) {
+  configure(toml);
+  daemon().drop_in("30-callers", "[sample]\ntelemetry_send = false\nreported_property_send = false\n");
+}
+
 void Scene::start_daemon() {
   life_begins_ = bus().states().size();
   daemon().start();
@@ -112,6 +116,13 @@ void Scene::begin(const std::string& toml, const Command& lizard_options) {
   start_daemon();
   // Thrown, so that a test does not go on without its beginning.
   if (!await_hub("hub-a") || !await_fresh_telemetry()) throw std::runtime_error("the daemon did not get to work");
+}
+
+void Scene::begin_for_callers(const std::string& toml, const Command& lizard_options) {
+  start_lizard(lizard_options);
+  configure_for_callers(toml);
+  start_daemon();
+  if (!await_hub("hub-a") || !await_telemetry_service()) throw std::runtime_error("the daemon did not get to work");
 }
 
 // ---- Waiting

@@ -18,6 +18,9 @@
 
 namespace iotc_ha::integration {
 
+/// As iothub-creation-time-utc is written, so that texts compare like times.
+[[nodiscard]] std::string iso8601_utc(std::int64_t time_us);
+
 using States = std::vector<std::string>;
 
 /// For the tests that show how long a failover takes: DPS has to be asked again after three seconds, as the real one.
@@ -37,10 +40,14 @@ class Scene : public testing::Test {
   /// Writes the configuration that `iotc-ha-lizard config` gives, with a quick pace for the sample; starts nothing.
   /// `toml`: what this test wants otherwise.
   void configure(const std::string& toml = "");
+  /// The same without the sample's telemetry and reported properties: what callers hand in is all that there is.
+  void configure_for_callers(const std::string& toml = "");
   void start_daemon();
   void restart_bus();  ///< everybody on it is thrown off; the witness begins anew
   /// All of it, until the daemon is connected to hub-a and its first telemetry has arrived.
   void begin(const std::string& toml = "", const Command& lizard_options = {});
+  /// The same for a test with callers, until the daemon is connected to hub-a and answers them.
+  void begin_for_callers(const std::string& toml = "", const Command& lizard_options = {});
   [[nodiscard]] Lizard& lizard() { return *lizard_; }
   [[nodiscard]] Daemon& daemon() { return *daemon_; }
   [[nodiscard]] Bus& bus() { return *bus_; }

@@ -1,0 +1,111 @@
+#include "harness/arrivals.hpp"
+#include "harness/scene.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace iotc_ha::integration {
+namespace {
+
+constexpr std::uint64_t k_disk_bytes = 16ULL << 20U;
+constexpr std::uint64_t k_free_bytes = 3ULL << 20U;
+const std::string k_storage_failed = "io.github.iotc_ha.Error.StorageFailed";
+
+/// No hub is there, so that everything stays on disk.
+class DiskFull : public Scene {
+ protected:
+  void begin_without_hub(const SmallDisk& disk) {
+    start_lizard();
+    lizard().attack("dps", "kill");
+    configure_for_callers(
+        "[failover]\nbackoff_base = \"100ms\"\nbackoff_max = \"500ms\"\n"
+        "dps_backoff_base = \"100ms\"\ndps_backoff_max = \"500ms\"\n");
+    disk.fill_but(k_free_bytes);
+    start_daemon();
+    if (!await_telemetry_service()) throw std::runtime_error("the daemon does not answer");
+  }
+  /// Hands in messages of 8 KiB until one is refused, which is answered.
+  Refusal fill(Accepted& accepted) {
+    constexpr int k_more_than_there_is_room_for = 4'000;
+    for (int number = 1; number < k_more_than_there_is_room_for; ++number) {
+      std::string text = "\"" + std::string(8192, 'x') + std::to_string(++last_) + "\"";
+      const auto sequence = caller().submit(text);
+      if (!sequence) return sequence.error();
+      accepted.emplace(*sequence, std::move(text));
+    }
+    return {"none", "the disk was never full"};
+  }
+  void expect_texts(const Accepted& accepted) {
+    const Arrivals arrivals(lizard().telemetry());
+    EXPECT_EQ(arrivals.size(), accepted.size());
+    for (const auto& [number, text] : accepted) {
+      ASSERT_TRUE(arrivals.contains(number)) << "message " << number << " was accepted and has not arrived";
+      EXPECT_EQ(arrivals.at(number).body, text);
+    }
+  }
+
+ private:
+  int last_ = 0;
+};
+
+TEST_F(DiskFull, TheRefusalHasANameNothingAcceptedIsLostAndItGoesOnWhenThereIsRoom) {
+  const SmallDisk disk(daemon().state_dir(), k_disk_bytes);
+  begin_without_hub(disk);
+  Accepted accepted;
+  const Refusal refusal = fill(accepted);
+  EXPECT_EQ(refusal.name, k_storage_failed) << refusal.text;
+  EXPECT_GT(accepted.size(), 10U);
+  EXPECT_TRUE(daemon().running());
+  EXPECT_EQ(caller().figures().value().at("Accepted"), accepted.size());
+  EXPECT_EQ(caller().figures().value().at("Queued"), accepted.size());
+
+  disk.make_room();
+  ASSERT_TRUE(eventually([&] {
+    const auto sequence = caller().submit("\"room\"");
+    if (sequence) accepted.emplace(*sequence, "\"room\"");
+    return sequence.has_value();
+  }));
+  lizard().revive("dps");
+  ASSERT_TRUE(await_delivery({accepted}));
+  expect_texts(accepted);
+  expect_audit_adds_up();
+  expect_clean_stop();
+}
+
+TEST_F(DiskFull, WhatIsThereIsDeliveredThoughNothingCanBeWrittenAndTheAccountIsMadeUpLater) {
+  const SmallDisk disk(daemon().state_dir(), k_disk_bytes);
+  begin_without_hub(disk);
+  Accepted accepted;
+  ASSERT_EQ(fill(accepted).name, k_storage_failed);
+
+  lizard().revive("dps");
+  ASSERT_TRUE(eventually([&] { return Arrivals(lizard().telemetry()).size() == accepted.size(); }));
+  disk.make_room();
+  ASSERT_TRUE(eventually([&] { return caller().figures().value().at("Queued") == 0; }));
+  expect_texts(accepted);
+  expect_audit_adds_up();
+  expect_clean_stop();
+}
+
+TEST_F(DiskFull, TheDaemonStartsAndDeliversWithAFullDisk) {
+  const SmallDisk disk(daemon().state_dir(), k_disk_bytes);
+  begin_without_hub(disk);
+  Accepted accepted;
+  ASSERT_EQ(fill(accepted).name, k_storage_failed);
+
+  daemon().kill();
+  disk.fill_but(0);
+  start_daemon();
+  ASSERT_TRUE(await_telemetry_service());
+  lizard().revive("dps");
+  ASSERT_TRUE(eventually([&] { return Arrivals(lizard().telemetry()).size() == accepted.size(); }));
+  disk.make_room();
+  ASSERT_TRUE(eventually([&] { return caller().figures().value().at("Queued") == 0; }));
+  expect_texts(accepted);
+  expect_audit_adds_up();
+  expect_clean_stop();
+}
+
+}  // namespace
+}  // namespace iotc_ha::integration
