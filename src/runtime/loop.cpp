@@ -101,6 +101,11 @@ class SdAttachment final : public Loop::Attachment {
     } else if (io_ != nullptr) {
       require(sd_event_source_set_io_events(io_, wanted.events), "attach");
     }
+    // Once it is due it stays as it is: setting a source takes its turn away, and while others always have work (posts,
+    // say) it would never come.
+    std::uint64_t set = UINT64_MAX;
+    require(sd_event_source_get_time(time_, &set), "attach");
+    if (set <= static_cast<std::uint64_t>(clock_now(CLOCK_MONOTONIC).count())) return;
     const auto at = wanted.timeout < std::chrono::microseconds::zero()
                         ? UINT64_MAX
                         : static_cast<std::uint64_t>((clock_now(CLOCK_MONOTONIC) + wanted.timeout).count());
