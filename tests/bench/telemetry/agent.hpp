@@ -1,0 +1,62 @@
+#pragma once
+
+#include "bus.hpp"
+#include "daemon.hpp"
+#include "figures.hpp"
+#include "ground.hpp"
+#include "lizard.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+/// iotc-had on a private bus, with the lizard as its cloud.
+namespace iotc_ha::bench {
+
+/// The body of message `number`.
+[[nodiscard]] std::string text_of(std::uint64_t number);
+
+/// How messages are handed in.
+struct Stream {
+  unsigned callers = 1;             ///< each a thread with a connection of its own
+  std::size_t at_once = 1;          ///< messages in a call: 1 is Submit, more is SubmitMany
+  std::size_t under_way = 1;        ///< calls of each caller without their answers
+  Seconds time{5};                  ///< until no more calls are made
+  std::uint64_t most = UINT64_MAX;  ///< messages of all callers; whatever comes first
+};
+struct StreamFigures {
+  std::uint64_t messages = 0;
+  double accepted_per_s = 0;   ///< answered, that is: on disk
+  double delivered_per_s = 0;  ///< from the first call until a hub had acknowledged all, and none was on disk any more
+  Durations calls;
+  double bytes_written = 0;  ///< per message, to the files of the spool, as the daemon counts
+  double bytes_to_disk = 0;  ///< per message, as the kernel counts
+};
+
+class Agent {
+ public:
+  explicit Agent(const std::filesystem::path& folder);
+
+  /// The daemon begins with an empty spool. With a hub: returns when a session with it is open.
+  void begin_anew(bool with_hub);
+  /// SIGKILL, and a new start on what is on disk. Returns how long the first Submit took, from the start on.
+  [[nodiscard]] Seconds kill_and_start();
+  void let_the_hub_in() const { lizard_.revive("dps"); }
+
+  [[nodiscard]] StreamFigures hand_in(const Stream& stream, bool wait_for_delivery);
+  [[nodiscard]] std::uint64_t figure(const std::string& name) const;  ///< a property of Telemetry1
+  [[nodiscard]] const integration::Daemon& daemon() const { return daemon_; }
+  [[nodiscard]] const std::string& network() const { return network_.address(); }
+
+ private:
+  void stop();
+  void await_service() const;
+
+  integration::Network network_;
+  integration::Bus bus_;
+  integration::Lizard lizard_;
+  integration::Daemon daemon_;
+};
+
+}  // namespace iotc_ha::bench
