@@ -16,7 +16,7 @@ constexpr const char* k_path = "/io/github/iotc_ha";
 constexpr const char* k_telemetry = "io.github.iotc_ha.Telemetry1";
 constexpr const char* k_properties = "org.freedesktop.DBus.Properties";
 /// For an answer that must come. Generous, as all deadlines here.
-constexpr std::uint64_t k_call_limit_us = 60'000'000;
+constexpr std::uint64_t k_call_limit_us = 180'000'000;
 
 /// sd-bus returns what went wrong as a negative errno.
 int well(int result, const char* what) {
@@ -151,7 +151,7 @@ Caller::Message Caller::submission(const std::vector<std::string>& json, const S
 }
 
 Answer<Caller::Message> Caller::answer_to(const Message& call) {
-  sd_bus_error error = SD_BUS_ERROR_NULL;
+  sd_bus_error error{};  // SD_BUS_ERROR_NULL, which is C
   sd_bus_message* answer = nullptr;
   const int result = sd_bus_call(bus_.get(), call.get(), k_call_limit_us, &error, &answer);
   if (result >= 0) return Message(answer);
