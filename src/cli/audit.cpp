@@ -50,8 +50,8 @@ std::vector<std::string> row_of(const core::Account& life, const std::string& bo
   return row;
 }
 
-JsonObject numbers_of(const core::Account& life, bool adds_up) {
-  JsonObject object;
+/// Adds the numbers to what `object` has already.
+JsonObject with_numbers(JsonObject object, const core::Account& life, bool adds_up) {
   return object.add("lives", life.lives)
       .add("accepted", life.accepted)
       .add("delivered", life.delivered)
@@ -67,14 +67,12 @@ JsonObject numbers_of(const core::Account& life, bool adds_up) {
 void print_json(const std::vector<core::Account>& lives, bool all_add_up) {
   std::vector<JsonObject> objects;
   for (const core::Account& life : lives) {
-    objects.push_back(JsonObject()
-                          .add("boot", life.boot)
-                          .add("started", life.started)
-                          .add("account", numbers_of(life, life.adds_up())));
+    objects.push_back(
+        with_numbers(JsonObject().add("boot", life.boot).add("started", life.started), life, life.adds_up()));
   }
   std::cout << JsonObject()
                    .add("lives", objects)
-                   .add("total", numbers_of(total_of(lives), all_add_up))
+                   .add("total", with_numbers({}, total_of(lives), all_add_up))
                    .add("adds_up", all_add_up)
                    .text()
             << '\n';

@@ -30,14 +30,15 @@ int main(int argc, char** argv) {
   cli::Command command;
   app.set_version_flag("--version", std::string{"iotc-hactl "} + IOTC_HA_VERSION);
   app.add_option("--bus", bus, "system, session, or a D-Bus address")->capture_default_str();
-  app.require_subcommand(1);
-  app.fallthrough();  // --bus may stand after the subcommand too
+  app.require_subcommand(0, 1);  // of none we speak below: CLI11 would not name a word that is no command
+  app.fallthrough();             // --bus may stand after the subcommand too
   cli::add_send(app, command);
   cli::add_audit(app, command);
   cli::add_status(app, command);
   cli::add_control(app, command);
   try {
     app.parse(argc, argv);
+    if (!command) throw CLI::RequiredError("A command");
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == EXIT_SUCCESS ? EXIT_SUCCESS : EX_USAGE;  // --help and --version come here too
   }

@@ -104,7 +104,7 @@ std::string show_moment(core::WallTime moment) {
   const std::time_t seconds_since_1970 = duration_cast<seconds>(moment.time_since_epoch()).count();
   std::tm local{};
   std::array<char, 64> text{};
-  if (seconds_since_1970 <= 0 || localtime_r(&seconds_since_1970, &local) == nullptr ||
+  if (moment == core::WallTime{} || localtime_r(&seconds_since_1970, &local) == nullptr ||
       std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &local) == 0) {
     return "-";
   }
@@ -115,6 +115,7 @@ std::string show_duration(microseconds duration) {
   const auto whole = [&](auto unit) { return std::to_string(duration / unit); };
   const auto rest = [&](auto unit, auto of) { return std::to_string(duration % of / unit); };
   if (duration < seconds{1}) return whole(milliseconds{1}) + " ms";
+  if (duration < seconds{10}) return whole(seconds{1}) + "." + rest(milliseconds{100}, seconds{1}) + " s";
   if (duration < minutes{1}) return whole(seconds{1}) + " s";
   if (duration < hours{1}) return whole(minutes{1}) + " min " + rest(seconds{1}, minutes{1}) + " s";
   if (duration < days{1}) return whole(hours{1}) + " h " + rest(minutes{1}, hours{1}) + " min";

@@ -15,7 +15,7 @@ namespace iotc_ha::cli {
 [[nodiscard]] std::optional<core::WallTime> read_moment(std::string_view text);
 /// In local time, to the second; "-" for the epoch, which means none.
 [[nodiscard]] std::string show_moment(core::WallTime moment);
-/// "340 ms", "12 s", "3 min 12 s", "5 h 3 min", "12 d 5 h".
+/// "340 ms", "2.3 s", "12 s", "3 min 12 s", "5 h 3 min", "12 d 5 h".
 [[nodiscard]] std::string show_duration(std::chrono::microseconds duration);
 /// "512 B", "1.5 KiB", "256 MiB".
 [[nodiscard]] std::string show_bytes(std::uint64_t bytes);
