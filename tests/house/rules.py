@@ -37,6 +37,7 @@ LIBRARIES = [
     ("Paho", r"mqtt/|MQTT", {"hub"}),
     ("libcurl", r"curl/", {"provisioning"}),
     ("SQLite", r"sqlite3", {"spool"}),
+    ("zlib", r"zlib\.h", {"spool"}),
     ("sd-bus", r"systemd/sd-bus\.h", {"bus"}),
     ("sdbus-c++", r"sdbus-c\+\+/|(io\.github|org\.freedesktop)\..*\.hpp", {"bus", "cli"}),
     ("toml++", r"toml\+\+/", {"config"}),
