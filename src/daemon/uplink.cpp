@@ -140,9 +140,9 @@ void Uplink::dropped(const core::Dropped& dropped) {
 void Uplink::flush(std::uint64_t sequence, std::chrono::microseconds timeout, Answer<void> answer) {
   if (stopping_) return answer(core::fail(core::Fault::Busy, "the agent is stopping"));
   if (sequence > store_.last_sequence()) {
-    return answer(core::fail(core::Fault::InvalidPayload, "there is no message " + std::to_string(sequence) +
-                                                              " yet; the last one is " +
-                                                              std::to_string(store_.last_sequence())));
+    return answer(core::fail(core::Fault::BadConfiguration, "there is no message " + std::to_string(sequence) +
+                                                                " yet; the last one is " +
+                                                                std::to_string(store_.last_sequence())));
   }
   waiting_.push_back({sequence, loop_.now() + timeout, std::move(answer)});
   ask_the_disk_who_is_clear();
