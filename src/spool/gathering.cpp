@@ -39,4 +39,6 @@ void Gathering::put_back(Turn&& turn, const Told& told_of_turn) {
   told += told_of_turn;
 }
 
+void Gathering::settle_later(std::vector<std::function<void()>>&& waiting) { put_before(std::move(waiting), settled); }
+
 }  // namespace iotc_ha::spool

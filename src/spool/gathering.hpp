@@ -48,6 +48,8 @@ struct Gathering {
   void acknowledge(std::uint64_t sequence, const std::string& hub, core::WallTime when);
   /// Puts back what a turn could not write, before what has gathered since.
   void put_back(Turn&& turn, const Told& told_of_turn);
+  /// These wait for one turn more.
+  void settle_later(std::vector<std::function<void()>>&& waiting);
 };
 
 }  // namespace iotc_ha::spool

@@ -112,7 +112,8 @@ void SqliteStore::finish_turn(Turn& turn, Outcome& outcome) {
     for (const auto& [key, assignment] : turn.remember) put_in(remembered_, key, assignment);
     if (outcome.replay_goes_on_after && !gathering_.replay) {
       gathering_.replay = Replay{turn.replay->hub, *outcome.replay_goes_on_after};
-      gathering_.settled = std::exchange(waiting.settled, {});
+      gathering_.settle_later(std::move(waiting.settled));
+      waiting.settled.clear();
     }
     // What came into the queue without the question being asked may be its answer.
     const bool came = !turn.appends.empty() || turn.replay;
