@@ -242,6 +242,9 @@ demonstrate() {
   failback=$took
   say "FAILED BACK to hub-a in $failback ms; telemetry flows there"
 
+  say "what the daemon says became of its messages: iotc-hactl audit"
+  iotc-hactl audit || fail "the account does not add up"
+
   say "stopping the daemon"
   stop_daemon
   summary "$failover" "$failback"
