@@ -46,12 +46,7 @@ TEST_F(CleanStopDrains, WhatCanBeDeliveredInTimeIs) {
 
 TEST_F(CleanStopDrains, TheRestOfALongQueueStaysOnDiskAndArrivesInTheNextLife) {
   constexpr std::uint64_t k_more_than_goes_in_five_seconds = 100'000;
-  start_lizard({"--keep", "1000000"});
-  lizard().attack("dps", "kill");
-  configure_for_callers(
-      "[failover]\ndps_backoff_base = \"100ms\"\ndps_backoff_max = \"500ms\"\nbackoff_max = \"1s\"\n");
-  start_daemon();
-  ASSERT_TRUE(await_telemetry_service());
+  begin_without_hub();
   submit(k_more_than_goes_in_five_seconds);
   lizard().revive("dps");
   ASSERT_TRUE(eventually([&] { return lizard().telemetry_count() > 0; }));

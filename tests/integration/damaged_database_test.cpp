@@ -32,13 +32,7 @@ class DamagedDatabase : public Scene {
   void SetUp() override {
     Scene::SetUp();
     if (IsSkipped()) return;
-    start_lizard();
-    lizard().attack("dps", "kill");
-    configure_for_callers(
-        "[failover]\nbackoff_base = \"100ms\"\nbackoff_max = \"500ms\"\n"
-        "dps_backoff_base = \"100ms\"\ndps_backoff_max = \"500ms\"\n");
-    start_daemon();
-    ASSERT_TRUE(await_telemetry_service());
+    begin_without_hub();
     for (std::size_t begin = 0; begin < k_messages; begin += 100) {
       std::vector<std::string> texts;
       for (std::size_t i = begin; i < begin + 100; ++i) texts.push_back(text(i));
@@ -76,7 +70,7 @@ class DamagedDatabase : public Scene {
     lizard().revive("dps");
     const auto sequence = caller().submit(R"("after the damage")");
     ASSERT_TRUE(sequence.has_value()) << sequence.error().name << ": " << sequence.error().text;
-    ASSERT_TRUE(eventually([&] { return caller().figures().value().at("Queued") == 0; }));
+    ASSERT_TRUE(eventually([&] { return figure("Queued") == 0; }));
     const Arrivals arrivals(lizard().telemetry());
     ASSERT_TRUE(arrivals.contains(*sequence));
     EXPECT_EQ(arrivals.at(*sequence).body, R"("after the damage")");

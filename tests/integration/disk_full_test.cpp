@@ -12,19 +12,8 @@ constexpr std::uint64_t k_disk_bytes = 16ULL << 20U;
 constexpr std::uint64_t k_free_bytes = 3ULL << 20U;
 const std::string k_storage_failed = "io.github.iotc_ha.Error.StorageFailed";
 
-/// No hub is there, so that everything stays on disk.
 class DiskFull : public Scene {
  protected:
-  void begin_without_hub(const SmallDisk& disk) {
-    start_lizard();
-    lizard().attack("dps", "kill");
-    configure_for_callers(
-        "[failover]\nbackoff_base = \"100ms\"\nbackoff_max = \"500ms\"\n"
-        "dps_backoff_base = \"100ms\"\ndps_backoff_max = \"500ms\"\n");
-    disk.fill_but(k_free_bytes);
-    start_daemon();
-    if (!await_telemetry_service()) throw std::runtime_error("the daemon does not answer");
-  }
   /// Hands in messages of 8 KiB until one is refused, which is answered.
   Refusal fill(Accepted& accepted) {
     constexpr int k_more_than_there_is_room_for = 4'000;
@@ -51,14 +40,15 @@ class DiskFull : public Scene {
 
 TEST_F(DiskFull, TheRefusalHasANameNothingAcceptedIsLostAndItGoesOnWhenThereIsRoom) {
   const SmallDisk disk(daemon().state_dir(), k_disk_bytes);
-  begin_without_hub(disk);
+  disk.fill_but(k_free_bytes);
+  begin_without_hub();
   Accepted accepted;
   const Refusal refusal = fill(accepted);
   EXPECT_EQ(refusal.name, k_storage_failed) << refusal.text;
   EXPECT_GT(accepted.size(), 10U);
   EXPECT_TRUE(daemon().running());
-  EXPECT_EQ(caller().figures().value().at("Accepted"), accepted.size());
-  EXPECT_EQ(caller().figures().value().at("Queued"), accepted.size());
+  EXPECT_EQ(figure("Accepted"), accepted.size());
+  EXPECT_EQ(figure("Queued"), accepted.size());
 
   disk.make_room();
   ASSERT_TRUE(eventually([&] {
@@ -75,14 +65,15 @@ TEST_F(DiskFull, TheRefusalHasANameNothingAcceptedIsLostAndItGoesOnWhenThereIsRo
 
 TEST_F(DiskFull, WhatIsThereIsDeliveredThoughNothingCanBeWrittenAndTheAccountIsMadeUpLater) {
   const SmallDisk disk(daemon().state_dir(), k_disk_bytes);
-  begin_without_hub(disk);
+  disk.fill_but(k_free_bytes);
+  begin_without_hub();
   Accepted accepted;
   ASSERT_EQ(fill(accepted).name, k_storage_failed);
 
   lizard().revive("dps");
   ASSERT_TRUE(eventually([&] { return Arrivals(lizard().telemetry()).size() == accepted.size(); }));
   disk.make_room();
-  ASSERT_TRUE(eventually([&] { return caller().figures().value().at("Queued") == 0; }));
+  ASSERT_TRUE(eventually([&] { return figure("Queued") == 0; }));
   expect_texts(accepted);
   expect_audit_adds_up();
   expect_clean_stop();
@@ -90,7 +81,8 @@ TEST_F(DiskFull, WhatIsThereIsDeliveredThoughNothingCanBeWrittenAndTheAccountIsM
 
 TEST_F(DiskFull, TheDaemonStartsAndDeliversWithAFullDisk) {
   const SmallDisk disk(daemon().state_dir(), k_disk_bytes);
-  begin_without_hub(disk);
+  disk.fill_but(k_free_bytes);
+  begin_without_hub();
   Accepted accepted;
   ASSERT_EQ(fill(accepted).name, k_storage_failed);
 
@@ -101,7 +93,7 @@ TEST_F(DiskFull, TheDaemonStartsAndDeliversWithAFullDisk) {
   lizard().revive("dps");
   ASSERT_TRUE(eventually([&] { return Arrivals(lizard().telemetry()).size() == accepted.size(); }));
   disk.make_room();
-  ASSERT_TRUE(eventually([&] { return caller().figures().value().at("Queued") == 0; }));
+  ASSERT_TRUE(eventually([&] { return figure("Queued") == 0; }));
   expect_texts(accepted);
   expect_audit_adds_up();
   expect_clean_stop();

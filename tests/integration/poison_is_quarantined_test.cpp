@@ -27,7 +27,7 @@ class PoisonIsQuarantined : public Scene {
   /// The poison is told as such and lies aside; everything else has arrived, in order.
   void expect_quarantined(std::uint64_t poison) {
     ASSERT_TRUE(eventually([&] { return Arrivals(lizard().telemetry()).size() == accepted_.size(); }));
-    ASSERT_TRUE(eventually([&] { return caller().figures().value().at("Quarantined") == 1; }));
+    ASSERT_TRUE(eventually([&] { return figure("Quarantined") == 1; }));
     ASSERT_TRUE(eventually([&] { return bus().drops().size() == 1; }));
     const Drop drop = bus().drops().front();
     EXPECT_EQ(drop.first, poison);
@@ -36,7 +36,7 @@ class PoisonIsQuarantined : public Scene {
     const Arrivals arrivals(lizard().telemetry());
     arrivals.expect({accepted_});
     EXPECT_FALSE(arrivals.contains(poison));
-    EXPECT_EQ(caller().figures().value().at("Dropped"), 0U);
+    EXPECT_EQ(figure("Dropped"), 0U);
     expect_audit_adds_up();
   }
 
@@ -84,7 +84,7 @@ TEST_F(PoisonIsQuarantined, AHubThatClosesOnEverythingCostsNoMessage) {
 
   expect_arrived({accepted_});
   EXPECT_TRUE(bus().drops().empty());
-  EXPECT_EQ(caller().figures().value().at("Quarantined"), 0U);
+  EXPECT_EQ(figure("Quarantined"), 0U);
   expect_audit_adds_up();
   expect_clean_stop();
 }

@@ -125,6 +125,17 @@ void Scene::begin_for_callers(const std::string& toml, const Command& lizard_opt
   if (!await_hub("hub-a") || !await_telemetry_service()) throw std::runtime_error("the daemon did not get to work");
 }
 
+void Scene::begin_without_hub(const std::string& toml, const Command& lizard_options) {
+  start_lizard(lizard_options);
+  lizard().attack("dps", "kill");
+  configure_for_callers(toml);
+  daemon().drop_in("40-dps",
+                   "[failover]\nbackoff_base = \"100ms\"\nbackoff_max = \"500ms\"\ndps_backoff_base = \"100ms\"\n"
+                   "dps_backoff_max = \"500ms\"\n");
+  start_daemon();
+  if (!await_telemetry_service()) throw std::runtime_error("the daemon does not answer callers");
+}
+
 // ---- Waiting
 
 bool Scene::await_state(const std::string& state, milliseconds patience) {
@@ -218,6 +229,12 @@ void Scene::expect_no_telemetry_lost() {
 void Scene::expect_arrived(const std::vector<Accepted>& accepted) {
   ASSERT_TRUE(await_delivery(accepted));
   Arrivals(lizard().telemetry()).expect(accepted);
+}
+
+std::uint64_t Scene::figure(const std::string& name) {
+  const Answer<Line> figures = caller().figures();
+  if (!figures) throw std::runtime_error(figures.error().name + ": " + figures.error().text);
+  return figures->at(name);
 }
 
 bool Scene::await_delivery(const std::vector<Accepted>& accepted, milliseconds patience) {

@@ -48,6 +48,8 @@ class Scene : public testing::Test {
   void begin(const std::string& toml = "", const Command& lizard_options = {});
   /// The same for a test with callers, until the daemon is connected to hub-a and answers them.
   void begin_for_callers(const std::string& toml = "", const Command& lizard_options = {});
+  /// The same with DPS down, so that what is accepted stays on disk until the test revives it; it is asked often.
+  void begin_without_hub(const std::string& toml = "", const Command& lizard_options = {});
   [[nodiscard]] Lizard& lizard() { return *lizard_; }
   [[nodiscard]] Daemon& daemon() { return *daemon_; }
   [[nodiscard]] Bus& bus() { return *bus_; }
@@ -72,6 +74,8 @@ class Scene : public testing::Test {
   [[nodiscard]] bool await_telemetry_service() {
     return eventually([&] { return caller().figures().has_value(); });
   }
+  /// A property of Telemetry1. Throws std::runtime_error when there is no answer.
+  [[nodiscard]] std::uint64_t figure(const std::string& name);
   /// Until hubs have acknowledged everything that was accepted, as the daemon says; tells what it says otherwise.
   [[nodiscard]] bool await_delivery(const std::vector<Accepted>& accepted,
                                     std::chrono::milliseconds patience = k_patience);
