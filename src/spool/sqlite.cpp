@@ -14,8 +14,7 @@ SqliteError last_error(sqlite3* connection) {
   SqliteError error{sqlite3_extended_errcode(connection), sqlite3_errmsg(connection)};
   const int primary = error.code & 0xff;
   const int system_error = sqlite3_system_errno(connection);
-  const bool of_the_system = primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR || primary == SQLITE_FULL;
-  if (of_the_system && system_error != 0) {
+  if ((primary == SQLITE_CANTOPEN || primary == SQLITE_IOERR) && system_error != 0) {
     error.what += ": " + std::generic_category().message(system_error);  // SQLite says only that it failed
   }
   return error;
@@ -30,8 +29,6 @@ bool SqliteError::means_damaged() const noexcept {
   // We break no constraint: if a number is in a table twice, it is not we who wrote it there.
   return primary == SQLITE_CORRUPT || primary == SQLITE_NOTADB || primary == SQLITE_CONSTRAINT || unreadable;
 }
-
-bool SqliteError::means_full() const noexcept { return (code & 0xff) == SQLITE_FULL; }
 
 tl::unexpected<SqliteError> damaged(std::string what) {
   return tl::unexpected<SqliteError>(SqliteError{SQLITE_CORRUPT, std::move(what)});

@@ -20,7 +20,6 @@ struct SqliteError {
 
   /// The bytes of the file are not those of a sound database; nothing that is done to the directory would mend that.
   [[nodiscard]] bool means_damaged() const noexcept;
-  [[nodiscard]] bool means_full() const noexcept;
 };
 
 template <typename T>

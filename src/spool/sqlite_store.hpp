@@ -86,7 +86,7 @@ class SqliteStore final : public Store {
   void finish_turn(Turn& turn, Outcome& outcome);
   void answer_all(Gathering& waiting, const Turn& turn, Outcome& outcome);
   void hand_out(std::vector<HandedOut>&& messages);
-  void tell_of_trouble(const Outcome& outcome);
+  void tell_of_trouble(const Outcome& outcome, bool wrote);
   std::uint64_t left(std::uint64_t sequence);
   void figures_changed_later();
 
@@ -107,7 +107,7 @@ class SqliteStore final : public Store {
   bool flush_due_ = false;
   bool look_due_ = false;
   bool announced_ = false;
-  bool troubled_ = false;
+  bool troubled_ = false;  ///< told, and nothing was written since
   core::Instant retry_at_{};
 
   std::unique_ptr<runtime::Loop::Timer> flush_timer_;

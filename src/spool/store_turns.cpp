@@ -105,6 +105,7 @@ void SqliteStore::finish_turn(Turn& turn, Outcome& outcome) {
   const bool failed = outcome.write_failed || outcome.read_failed;
   retry_at_ = failed ? loop_.now() + k_pause_after_failure : core::Instant{};
   if (failed) retry_timer_->arm(retry_at_);
+  const bool wrote = turn.has_something_to_write();
   if (outcome.write_failed) {
     gathering_.put_back(std::move(turn), waiting.told);
     flush_due_ = flush_due_ || gathering_.acknowledged_count > 0;
@@ -120,17 +121,17 @@ void SqliteStore::finish_turn(Turn& turn, Outcome& outcome) {
     if (asking_ && !asking_->in_turn && came) asking_->looked = false;
   }
   arm_look();
-  tell_of_trouble(outcome);
+  tell_of_trouble(outcome, wrote);
   answer_all(waiting, turn, outcome);
   if (listener_.figures_changed && before != standing_.figures) listener_.figures_changed();
   schedule();
 }
 
-void SqliteStore::tell_of_trouble(const Outcome& outcome) {
+void SqliteStore::tell_of_trouble(const Outcome& outcome, bool wrote) {
   std::vector<core::Error> lines = outcome.notes;
   const std::optional<core::Error>& failed = outcome.write_failed ? outcome.write_failed : outcome.read_failed;
   if (failed && !troubled_) lines.push_back(*failed);
-  troubled_ = failed.has_value();
+  troubled_ = failed.has_value() || (troubled_ && !wrote);
   if (!listener_.trouble) return;
   for (const core::Error& line : lines) listener_.trouble(line);
 }

@@ -65,6 +65,10 @@ struct Turn {
   std::vector<std::pair<AssignmentKey, core::Assignment>> remember;
   std::optional<Question> question;
   bool accounts = false;
+
+  [[nodiscard]] bool has_something_to_write() const {
+    return !acknowledged.empty() || !set_aside.empty() || replay || !appends.empty() || !remember.empty();
+  }
 };
 
 /// A message for the hub, and what it counts for.

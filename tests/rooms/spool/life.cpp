@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <memory>
 #include <numeric>
 #include <stdexcept>
@@ -28,7 +29,7 @@ class Shell {
   std::int64_t run(const std::string& sql) {
     std::int64_t value = 0;
     const auto first = [](void* into, int count, char** columns, char** /*names*/) {
-      if (count > 0 && columns[0] != nullptr) *static_cast<std::int64_t*>(into) = std::stoll(columns[0]);
+      if (count > 0 && columns[0] != nullptr) *static_cast<std::int64_t*>(into) = std::strtoll(columns[0], nullptr, 10);
       return 0;
     };
     if (sqlite3_exec(connection_, sql.c_str(), first, &value, nullptr) != SQLITE_OK) {
@@ -150,8 +151,7 @@ std::vector<core::Telemetry> Life::next(std::uint64_t after, std::size_t count, 
 
 std::vector<core::Telemetry> Life::all() {
   std::vector<core::Telemetry> all;
-  const std::uint64_t queued = figures().queued;
-  while (all.size() < queued) {
+  while (all.size() < figures().queued) {
     for (auto& one : next(all.empty() ? 0 : all.back().sequence)) all.push_back(std::move(one));
   }
   return all;
