@@ -30,7 +30,7 @@ Fault read_option(const std::string& name, const sdbus::Variant& value, core::Su
   if (name == "message_id") return read(name, value, "s", into.message_id);
   if (name == "properties") {
     std::map<std::string, std::string> properties;
-    const Fault fault = read(name, value, "a{ss}", properties);
+    Fault fault = read(name, value, "a{ss}", properties);
     into.properties.assign(properties.begin(), properties.end());
     return fault;
   }

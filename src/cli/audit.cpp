@@ -66,6 +66,7 @@ JsonObject with_numbers(JsonObject object, const core::Account& life, bool adds_
 
 void print_json(const std::vector<core::Account>& lives, bool all_add_up) {
   std::vector<JsonObject> objects;
+  objects.reserve(lives.size());
   for (const core::Account& life : lives) {
     objects.push_back(
         with_numbers(JsonObject().add("boot", life.boot).add("started", life.started), life, life.adds_up()));
