@@ -204,6 +204,9 @@ TEST_F(TelemetryTest, MoreCallsThanMayWaitAreAnsweredBusyAtOnceAndTakeNoPlace) {
     served_->shelf.flushes.clear();
     served_->shelf.hold = true;
   });
+  for (const auto& caller : callers) {
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(caller->take_reply().error, "");
+  }
   caller_->send("Flush", "tt", std::uint64_t{3}, UINT64_MAX);
   EXPECT_TRUE(flushes_wait(1)) << "whoever was answered has left his place";
 
