@@ -7,7 +7,7 @@ namespace iotc_ha::integration {
 namespace {
 
 constexpr const char* k_quick =
-    "[failover]\nbackoff_base = \"50ms\"\nbackoff_max = \"200ms\"\nsame_hub_wait = \"50ms\"\n"
+    "[failover]\nbackoff_base = \"100ms\"\nbackoff_max = \"200ms\"\nsame_hub_wait = \"100ms\"\n"
     "same_hub_wait_max = \"200ms\"\nstable_after = \"100ms\"\n";
 constexpr const char* k_poison = R"({"taste":"bitter"})";
 
