@@ -63,6 +63,15 @@ std::string text_of(std::uint64_t number) {
   return R"({"temperature":21.5,"humidity":48.25,"battery":97,"number":)" + std::to_string(number) + "}";
 }
 
+void StreamFigures::add(const StreamFigures& others) {
+  messages += others.messages;
+  accepted_time += others.accepted_time;
+  delivered_time += others.delivered_time;
+  calls.add(others.calls);
+  bytes_written += others.bytes_written;
+  bytes_to_disk += others.bytes_to_disk;
+}
+
 Agent::Agent(const std::filesystem::path& folder)
     : bus_(folder),
       lizard_(folder, network_.address(), {"--assigning-polls", "0", "--keep", "1000"}),
@@ -90,11 +99,8 @@ void Agent::await_service() const {
 void Agent::begin_anew(bool with_hub) {
   stop();
   std::filesystem::remove_all(daemon_.state_dir());
-  if (with_hub) {
-    lizard_.revive("all");
-  } else {
-    lizard_.attack("dps", "kill");
-  }
+  lizard_.revive("all");
+  if (!with_hub) lizard_.attack("dps", "kill");
   daemon_.start();
   await_service();
   if (with_hub && !eventually([&] { return !lizard_.device(k_device).connected_to.empty(); })) {
@@ -129,21 +135,16 @@ StreamFigures Agent::hand_in(const Stream& stream, bool wait_for_delivery) {
   }
   StreamFigures figures;
   for (auto& caller : callers) figures.calls.add(caller.get());
-  const Seconds accepted_time = since(begin);
+  figures.accepted_time = since(begin);
   if (wait_for_delivery) {
     Caller caller(bus_.address());
     const auto none_left = [&] { return caller.figures().value().at("Queued") == 0; };
     if (!eventually(none_left, k_delivery_limit)) throw std::runtime_error("the hub did not get everything");
   }
-  const Seconds delivered_time = since(begin);
+  figures.delivered_time = since(begin);
   figures.messages = figure("Accepted") - accepted_before;
-  figures.accepted_per_s = rate(figures.messages, accepted_time);
-  if (wait_for_delivery) figures.delivered_per_s = rate(figures.messages, delivered_time);
-  const auto per_message = [&](std::uint64_t bytes) {
-    return static_cast<double>(bytes) / static_cast<double>(figures.messages);
-  };
-  figures.bytes_written = per_message(figure("BytesWritten") - written_before);
-  figures.bytes_to_disk = per_message(bytes_written_by(daemon_.pid()) - to_disk_before);
+  figures.bytes_written = figure("BytesWritten") - written_before;
+  figures.bytes_to_disk = bytes_written_by(daemon_.pid()) - to_disk_before;
   return figures;
 }
 

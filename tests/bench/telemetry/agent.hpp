@@ -27,11 +27,16 @@ struct Stream {
 };
 struct StreamFigures {
   std::uint64_t messages = 0;
-  double accepted_per_s = 0;   ///< answered, that is: on disk
-  double delivered_per_s = 0;  ///< from the first call until a hub had acknowledged all, and none was on disk any more
+  Seconds accepted_time{};   ///< from the first call to the last answer: all of it is on disk
+  Seconds delivered_time{};  ///< until a hub had acknowledged all, and none was on disk any more
   Durations calls;
-  double bytes_written = 0;  ///< per message, to the files of the spool, as the daemon counts
-  double bytes_to_disk = 0;  ///< per message, as the kernel counts
+  std::uint64_t bytes_written = 0;  ///< to the files of the spool, as the daemon counts
+  std::uint64_t bytes_to_disk = 0;  ///< by the daemon, as the kernel counts
+
+  void add(const StreamFigures& others);
+  [[nodiscard]] double per_message(std::uint64_t bytes) const {
+    return static_cast<double>(bytes) / static_cast<double>(messages);
+  }
 };
 
 class Agent {

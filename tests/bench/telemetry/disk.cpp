@@ -24,9 +24,8 @@ Commits repeat(Seconds time, const std::function<void()>& commit) {
   while (since(begin) < time) {
     const auto before = Clock::now();
     commit();
-    commits.durations.add(since(before));
+    commits.add(since(before));
   }
-  commits.per_s = rate(commits.durations.size(), since(begin));
   return commits;
 }
 
@@ -87,6 +86,7 @@ Commits overwrite_and_sync(const std::filesystem::path& folder, Seconds time) {
 Commits insert_and_commit(const std::filesystem::path& folder, Seconds time) {
   sqlite3* opened = nullptr;
   const std::string file = (folder / "commit.db").string();
+  std::filesystem::remove(file);
   const int rc = sqlite3_open(file.c_str(), &opened);
   const std::unique_ptr<sqlite3, decltype(&sqlite3_close)> database(opened, &sqlite3_close);
   const auto execute = [&](const char* statement) {

@@ -10,10 +10,8 @@
 /// What the disk itself can do: the measure for everything that promises to be durable.
 namespace iotc_ha::bench {
 
-struct Commits {
-  double per_s = 0;
-  Durations durations;
-};
+/// How long each commit took.
+using Commits = Durations;
 
 /// Writes 4 KiB and calls fdatasync, over and over, for so long: at the end of a growing file, as a log does.
 [[nodiscard]] Commits append_and_sync(const std::filesystem::path& folder, Seconds time);

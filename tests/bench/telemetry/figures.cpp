@@ -1,8 +1,11 @@
 #include "figures.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 namespace iotc_ha::bench {
+
+Seconds Durations::sum() const { return std::accumulate(all_.begin(), all_.end(), Seconds{}); }
 
 double Durations::quantile_ms(double part) const {
   if (all_.empty()) return 0;

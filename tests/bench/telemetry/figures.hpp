@@ -21,6 +21,7 @@ class Durations {
   void add(Seconds one) { all_.push_back(one); }
   void add(const Durations& others) { all_.insert(all_.end(), others.all_.begin(), others.all_.end()); }
   [[nodiscard]] std::size_t size() const { return all_.size(); }
+  [[nodiscard]] Seconds sum() const;
   /// 0.5: the median. Of none: zero.
   [[nodiscard]] double quantile_ms(double part) const;
 

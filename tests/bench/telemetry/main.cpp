@@ -15,6 +15,7 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <exception>
 #include <string>
@@ -29,36 +30,56 @@ struct Options {
 
 void headline(const char* text) { std::printf("\n%s\n", text); }
 
-double show_commits(const char* what, const Commits& commits) {
-  std::printf("  %-58s %9.0f  median %.3f ms, p99 %.3f ms\n", what, commits.per_s, commits.durations.quantile_ms(0.5),
-              commits.durations.quantile_ms(0.99));
+void show_commits(const char* what, const Commits& commits) {
+  std::printf("  %-58s %9.0f  median %.3f ms, p99 %.3f ms\n", what, rate(commits.size(), commits.sum()),
+              commits.quantile_ms(0.5), commits.quantile_ms(0.99));
+}
+
+void show_bytes(const StreamFigures& figures, const char* aim) {
+  std::printf("  %5.0f bytes a message written, %5.0f to the disk%s\n", figures.per_message(figures.bytes_written),
+              figures.per_message(figures.bytes_to_disk), aim);
   std::fflush(stdout);
-  return commits.durations.quantile_ms(0.5);
 }
 
 void show_delivered(const char* what, const StreamFigures& figures, const char* aim) {
-  std::printf("  %-58s %9.0f  %4.0f bytes a message written, %4.0f to the disk%s\n", what, figures.delivered_per_s,
-              figures.bytes_written, figures.bytes_to_disk, aim);
+  std::printf("  %-58s %9.0f", what, rate(figures.messages, figures.delivered_time));
+  show_bytes(figures, aim);
+}
+
+void show_submit(const StreamFigures& figures, const char* more) {
+  std::printf("    Submit: median %.3f ms, p99 %.3f ms%s\n", figures.calls.quantile_ms(0.5),
+              figures.calls.quantile_ms(0.99), more);
   std::fflush(stdout);
 }
 
+/// In turns, a slice each: the speed of a disk, above all of a virtual one, changes from one minute to the next.
 void measure_machine_and_submit(const Options& options, const std::filesystem::path& folder, Agent& agent) {
+  constexpr int k_slices = 10;
+  const Seconds slice{options.seconds / k_slices};
+  agent.begin_anew(true);
+  Commits appended;
+  Commits overwritten;
+  Commits inserted;
+  StreamFigures one;
+  for (int i = 0; i < k_slices; ++i) {
+    appended.add(append_and_sync(folder, slice));
+    one.add(agent.hand_in({.time = slice}, true));
+    overwritten.add(overwrite_and_sync(folder, slice));
+    inserted.add(insert_and_commit(folder, slice));
+  }
   headline("The machine                                                   commits/s");
-  const Seconds time{options.seconds / 2};
-  const double append_ms = show_commits("write 4 KiB at the end of a file, fdatasync", append_and_sync(folder, time));
-  show_commits("write 4 KiB within a file, fdatasync", overwrite_and_sync(folder, time));
-  const double sqlite_ms =
-      show_commits("SQLite alone, WAL, FULL: a row a transaction", insert_and_commit(folder, time));
+  show_commits("write 4 KiB at the end of a file, fdatasync", appended);
+  show_commits("write 4 KiB within a file, fdatasync", overwritten);
+  show_commits("SQLite alone, WAL, FULL: a row a transaction", inserted);
 
   headline("iotc-ha: on disk when answered, deleted when the hub has it  messages/s");
-  agent.begin_anew(true);
-  const StreamFigures one = agent.hand_in({.time = Seconds{options.seconds}}, true);
   show_delivered("one caller, Submit", one, "");
   const double median_ms = one.calls.quantile_ms(0.5);
-  std::printf(
-      "    Submit: median %.3f ms, p99 %.3f ms; %.2f times the machine's commit at the end of a file, %.2f times "
-      "SQLite's (aim: at most 1.5)\n",
-      median_ms, one.calls.quantile_ms(0.99), median_ms / append_ms, median_ms / sqlite_ms);
+  std::array<char, 200> times{};
+  std::snprintf(times.data(), times.size(),
+                "; %.2f times the machine's commit at the end of a file, %.2f times SQLite's (aim: at most 1.5)",
+                median_ms / appended.quantile_ms(0.5), median_ms / inserted.quantile_ms(0.5));
+  show_submit(one, times.data());
 }
 
 void measure_many(const Options& options, Agent& agent) {
@@ -66,8 +87,7 @@ void measure_many(const Options& options, Agent& agent) {
   agent.begin_anew(true);
   const StreamFigures sixteen = agent.hand_in({.callers = 16, .time = time}, true);
   show_delivered("16 callers, Submit", sixteen, "");
-  std::printf("    Submit: median %.3f ms, p99 %.3f ms\n", sixteen.calls.quantile_ms(0.5),
-              sixteen.calls.quantile_ms(0.99));
+  show_submit(sixteen, "");
   agent.begin_anew(true);
   const StreamFigures many = agent.hand_in({.at_once = 100, .time = time}, true);
   show_delivered("one caller, SubmitMany of 100", many, " (aim: at least 5000/s)");
@@ -80,8 +100,8 @@ void measure_many(const Options& options, Agent& agent) {
     agent.begin_anew(false);
     const StreamFigures figures = agent.hand_in({.at_once = 100, .under_way = under_way, .time = time}, false);
     const std::string what = "one caller, SubmitMany of 100, calls under way: " + std::to_string(under_way);
-    std::printf("  %-58s %9.0f  %4.0f bytes a message written, %4.0f to the disk (aim: at least 20000/s)\n",
-                what.c_str(), figures.accepted_per_s, figures.bytes_written, figures.bytes_to_disk);
+    std::printf("  %-58s %9.0f", what.c_str(), rate(figures.messages, figures.accepted_time));
+    show_bytes(figures, " (aim: at least 20000/s)");
   }
   std::fflush(stdout);
 }
@@ -96,7 +116,8 @@ void measure_backlog(const Options& options, Agent& agent) {
       agent.hand_in({.at_once = 100, .under_way = 4, .time = std::chrono::minutes{10}, .most = options.backlog}, false);
   std::printf("  peak memory with %-8llu queued                           %9llu KiB  (queued at %.0f messages/s)\n",
               static_cast<unsigned long long>(agent.figure("Queued")),
-              static_cast<unsigned long long>(agent.daemon().peak_resident_kib()), filled.accepted_per_s);
+              static_cast<unsigned long long>(agent.daemon().peak_resident_kib()),
+              rate(filled.messages, filled.accepted_time));
   const Seconds start = agent.kill_and_start();
   std::printf("  from its start to the answer to the first Submit           %9.3f s  (aim: under 1 s)\n",
               start.count());
