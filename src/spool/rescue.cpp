@@ -8,8 +8,9 @@ namespace {
 constexpr std::uint64_t k_highest = INT64_MAX;  // that a row can have
 // A page holds more rows than this unless they are long: halving further would ask for the same bad page again.
 constexpr std::uint64_t k_narrow = 4;
-// One page of the tree above the rows leads to some 400 pages of them: enough to find each, should several be lost.
 constexpr unsigned k_probes_max = 20'000;
+// One after the other, each at another place: what is left is one bad part.
+constexpr unsigned k_probes_in_vain_max = 500;
 // Where the account does not tell the last number: how far above what was read it may be.
 constexpr std::uint64_t k_reach = 1ULL << 22U;
 
@@ -23,20 +24,26 @@ std::vector<Gap> Rescue::run(std::uint64_t before) {
   if (all.before == k_highest) all.before = all.after + k_reach;
 
   std::deque<Gap> gaps{all};
+  unsigned in_vain = 0;
   while (!gaps.empty()) {
     const Gap gap = gaps.front();
     gaps.pop_front();
     if (gap.before - gap.after <= 1) continue;
-    if (gap.before - gap.after <= k_narrow || probes_ >= k_probes_max || out_of_time_ || stopped_) {
+    if (gap.before - gap.after <= k_narrow || probes_ >= k_probes_max || in_vain > k_probes_in_vain_max ||
+        out_of_time_ || stopped_) {
       lost_.push_back(gap);
       continue;
     }
     ++probes_;
     const std::uint64_t middle = gap.after + (gap.before - gap.after) / 2;
     Gap upper{middle - 1, gap.before};
-    if (read(upper, false) == End::Stuck) gaps.push_back(upper);
+    const End up = read(upper, false);
+    if (up == End::Stuck) gaps.push_back(upper);
     Gap lower{gap.after, middle};
-    if (read(lower, true) == End::Stuck) gaps.push_back(lower);
+    const End down = read(lower, true);
+    if (down == End::Stuck) gaps.push_back(lower);
+    const bool moved = upper.after != middle - 1 || lower.before != middle;
+    in_vain = moved || up == End::Reached || down == End::Reached ? 0 : in_vain + 1;
   }
   return std::move(lost_);
 }

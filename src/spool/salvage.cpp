@@ -1,5 +1,6 @@
 #include "salvage.hpp"
 
+#include "first_page.hpp"
 #include "rescue.hpp"
 #include "schema.hpp"
 
@@ -225,10 +226,6 @@ SqliteResult<void> Salvage::save(const Content& content) {
 }
 
 SqliteResult<Salvaged> Salvage::run(const Moment& now) {
-  // Takes what is there of the file for all of it; else nothing could be read of one that was cut short.
-  if (auto set = damaged_.execute("PRAGMA writable_schema = ON; PRAGMA cell_size_check = ON"); !set) {
-    salvaged_.lost_is_known = false;  // what follows tells more: nothing can be read
-  }
   Content content = read_content(now);
   std::uint64_t before = 0;
   if (salvaged_.lost_is_known) {
@@ -259,6 +256,27 @@ std::error_code make_empty(const fs::path& file) {
   return {};
 }
 
+SqliteResult<Connection> open_damaged(const fs::path& file) {
+  auto connection = Connection::open(file);
+  if (!connection) return connection;
+  auto set = connection->checkpoint_on_close(false);
+  // The size that the header tells is not believed; else nothing could be read of a file that was cut short.
+  if (set) {
+    set = connection->execute(
+        "PRAGMA locking_mode = EXCLUSIVE; PRAGMA writable_schema = ON; PRAGMA cell_size_check = ON");
+  }
+  if (!set) return tl::unexpected(set.error());
+  return connection;
+}
+
+bool tells_its_tables(Connection& connection) {
+  constexpr std::int64_t k_tables = 6;
+  const auto tables = connection.query_integer(
+      "SELECT count(*) FROM sqlite_schema WHERE name IN"
+      " ('assignment', 'spool', 'account', 'message', 'kept', 'quarantine')");
+  return tables && *tables == k_tables;
+}
+
 }  // namespace
 
 core::Result<Salvaged> salvage(const fs::path& damaged, const fs::path& fresh, const std::optional<Content>& known,
@@ -276,14 +294,18 @@ core::Result<Salvaged> salvage(const fs::path& damaged, const fs::path& fresh, c
   if (ready) ready = target->execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = FULL; BEGIN");
   if (!ready) return failed(ready.error().what);
 
-  auto source = Connection::open(damaged);
-  if (!source)
+  const fs::path copy = fresh.string() + ".copy";
+  auto source = open_damaged(damaged);
+  if (!source || !tells_its_tables(*source)) {
+    if (const auto error = copy_with_first_page_of(fresh, damaged, copy)) return failed(error.message());
+    source = open_damaged(copy);
+  }
+  if (!source) {
+    remove_copy(copy);
     return core::fail(core::Fault::StorageFailed, damaged.string() + " cannot be read: " + source.error().what);
-  auto set = source->execute("PRAGMA locking_mode = EXCLUSIVE");
-  if (set) set = source->checkpoint_on_close(false);
-  if (!set) return core::fail(core::Fault::StorageFailed, damaged.string() + " cannot be read: " + set.error().what);
-
+  }
   auto done = Salvage(std::move(*source), std::move(*target), known, end_lost).run(now);
+  remove_copy(copy);
   if (!done) return failed(done.error().what);
   return std::move(*done);
 }

@@ -149,6 +149,17 @@ TEST_F(DamageTest, NoiseInOnePageCostsNoMoreThanThatPage) {
   EXPECT_GT(found, 30U);
 }
 
+TEST_F(DamageTest, NoiseInTheFirstPageCostsNoMessage) {
+  make_spool();
+  std::mt19937 chance(9);
+  write_noise(0, k_page, chance);
+  Life life(state_.path());
+  EXPECT_EQ(expect_honest(life), before_.size());
+  EXPECT_EQ(life.notes().size(), 1U);
+  EXPECT_EQ(life.accounts()[0].delivered, k_delivered);
+  EXPECT_THAT(life.dropped(), IsEmpty());
+}
+
 TEST_F(DamageTest, NoiseInManyPagesIsSurvivedAndAccountedFor) {
   make_spool();
   const fs::path whole = state_.path() / "whole";
