@@ -34,8 +34,9 @@ std::vector<Telemetry> Outbox::take(Instant now) {
   for (auto entry = queue_.begin(); entry != queue_.end() && !alone_ && in_flight_ < window_.size(); ++entry) {
     if (entry->sent_at) continue;
     const std::uint64_t sequence = entry->message.sequence;
-    const bool only_accused = accused_ == sequence && queue_.size() == 1;  // nobody is there to bear witness
-    if (accused_ == sequence && !only_accused) continue;
+    // The witness goes before the accused, if there is one, and the accused before all others.
+    if (accused_ == sequence && !witnessed_ && queue_.size() > 1) continue;
+    if (accused_ != sequence && witnessed_) continue;
     const bool must_be_alone = accused_ || is_suspect(sequence);
     if (must_be_alone && in_flight_ > 0) break;
     send(*entry);
@@ -51,11 +52,8 @@ void Outbox::acknowledged(std::uint64_t sequence, Instant now) {
   remove(entry);
   alone_ = false;
   if (!accused_) return;
-  if (*accused_ != sequence) {
-    condemned_ = accused_;
-    if (const auto condemned = find(*accused_); condemned != queue_.end()) remove(condemned);
-  }
-  accused_.reset();
+  witnessed_ = find(*accused_) != queue_.end();
+  if (!witnessed_) accused_.reset();  // it was taken itself
 }
 
 std::optional<std::uint64_t> Outbox::take_condemned() { return std::exchange(condemned_, std::nullopt); }
@@ -66,6 +64,7 @@ void Outbox::session_ended(End end) {
     if (end != End::Planned) window_.session_lost();
   }
   window_.session_ended();
+  witnessed_ = false;
   queue_.clear();
   bytes_ = 0;
   last_loaded_ = 0;
@@ -81,8 +80,10 @@ void Outbox::strike_those_in_flight() {
     const unsigned count = (before == strikes_.end() ? 0 : before->second) + (entry.sent_at ? 1 : 0);
     if (count > 0) strikes.emplace(sequence, count);
     if (!alone_ || !entry.sent_at) continue;
+    const bool was_accused = accused_ == sequence;
+    if (was_accused && witnessed_) condemned_ = sequence;
     // Closed on a witness: it is not the message.
-    accused_ = accused_ && *accused_ != sequence ? std::nullopt : std::optional{sequence};
+    accused_ = condemned_ || (accused_ && !was_accused) ? std::nullopt : std::optional{sequence};
   }
   strikes_ = std::move(strikes);
 }

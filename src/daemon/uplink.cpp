@@ -80,6 +80,9 @@ void Uplink::session_ended(core::Outbox::End end) {
   session_.reset();
   reading_ = false;
   outbox_.session_ended(end);
+  if (const auto condemned = outbox_.take_condemned()) {
+    store_.quarantine(*condemned, "closes the session at " + last_hub_);
+  }
   store_.release();
   silence_timer_->disarm();
 }
@@ -112,8 +115,6 @@ void Uplink::on(const hub::TelemetryAcknowledged& notice) {
     return;
   }
   outbox_.acknowledged(notice.sequence, loop_.now());
-  if (const auto condemned = outbox_.take_condemned())
-    store_.quarantine(*condemned, "closes the session at " + last_hub_);
   send_what_waits();
   answer_those_clear([clear = outbox_.clear_up_to()](std::uint64_t sequence) { return sequence <= clear; });
 }

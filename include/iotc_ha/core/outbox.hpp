@@ -18,8 +18,9 @@ namespace iotc_ha::core {
 ///
 /// A message that is unacknowledged each time the hub closes the session may be the reason (MQTT gives none). After
 /// `k_strikes` it is a suspect and sent alone. If the session is closed on it once more, the next message is sent alone
-/// before it, as a witness: if the hub acknowledges that one, the suspect is condemned; if not, the hub closes on
-/// anything (its daily quota is used up, say), and nothing is held against the message.
+/// before it, as a witness. If the hub closes on that one too, it closes on anything (its daily quota is used up, say),
+/// and nothing is held against the message. If the hub takes it, the suspect follows, alone: it is condemned when that
+/// very session is closed on it. Not before: the hub may have changed its mind about everything in the meantime.
 class Outbox {
  public:
   static constexpr std::size_t k_messages_max = 1'000;
@@ -43,7 +44,7 @@ class Outbox {
   [[nodiscard]] std::vector<Telemetry> take(Instant now);
   /// PUBACK. Does nothing for a message that is not here.
   void acknowledged(std::uint64_t sequence, Instant now);
-  /// The message that the hub cannot bear, once: it must not be loaded again.
+  /// After session_ended(): the message that the hub cannot bear, once. It must not be loaded again.
   [[nodiscard]] std::optional<std::uint64_t> take_condemned();
   /// How a session ended.
   enum class End : std::uint8_t {
@@ -83,6 +84,7 @@ class Outbox {
   std::map<std::uint64_t, unsigned> strikes_;  ///< of messages that were loaded when the last session ended
   bool alone_ = false;                         ///< what is in flight must stay the only one
   std::optional<std::uint64_t> accused_;       ///< a suspect that was alone when the session was closed
+  bool witnessed_ = false;                     ///< the hub has taken another message in this session meanwhile
   std::optional<std::uint64_t> condemned_;
 };
 

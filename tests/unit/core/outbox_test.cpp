@@ -157,37 +157,72 @@ TEST(Outbox, AfterThreeClosedSessionsEachSuspectIsSentAlone) {
   EXPECT_FALSE(outbox.take_condemned());
 }
 
-TEST(Outbox, AMessageOnWhichTheHubClosesAloneIsCondemnedWhenTheHubTakesAnother) {
+TEST(Outbox, AMessageOnWhichTheHubClosesAloneIsCondemnedWhenTheSameSessionHasTakenAnother) {
   Outbox outbox = with_five_suspects();
   EXPECT_THAT(taken(outbox), ElementsAre(1));
   closed_and_again(outbox, 1, 5);
 
   EXPECT_THAT(taken(outbox), ElementsAre(2));  // the witness
-  EXPECT_FALSE(outbox.take_condemned());
   outbox.acknowledged(2, k_now);
+  EXPECT_THAT(taken(outbox), ElementsAre(1));
+  EXPECT_THAT(taken(outbox), IsEmpty());
+  EXPECT_FALSE(outbox.take_condemned());
+  outbox.session_ended(End::Closed);
 
   EXPECT_EQ(outbox.take_condemned(), 1U);
   EXPECT_FALSE(outbox.take_condemned());
+  outbox.load(messages(3, 5));
   EXPECT_THAT(taken(outbox), ElementsAre(3));
 }
 
-TEST(Outbox, AHubThatClosesOnAnythingCondemnsNothing) {
+TEST(Outbox, AnAccusedMessageThatTheHubTakesAfterItsWitnessIsFree) {
   Outbox outbox = with_five_suspects();
-  for (int i = 0; i < 20; ++i) {  // a daily quota that is used up
-    EXPECT_THAT(taken(outbox), SizeIs(1));
+  EXPECT_THAT(taken(outbox), ElementsAre(1));
+  closed_and_again(outbox, 1, 5);
+  EXPECT_THAT(taken(outbox), ElementsAre(2));
+  outbox.acknowledged(2, k_now);
+  EXPECT_THAT(taken(outbox), ElementsAre(1));
+  outbox.acknowledged(1, k_now);
+  EXPECT_THAT(taken(outbox), ElementsAre(3));
+  outbox.session_ended(End::Closed);
+  EXPECT_FALSE(outbox.take_condemned());
+}
+
+TEST(Outbox, ASessionThatEndsOtherwiseDuringTheTrialCondemnsNothing) {
+  for (const End end : {End::Lost, End::Planned}) {
+    Outbox outbox = with_five_suspects();
+    EXPECT_THAT(taken(outbox), ElementsAre(1));
     closed_and_again(outbox, 1, 5);
+    EXPECT_THAT(taken(outbox), ElementsAre(2));
+    outbox.acknowledged(2, k_now);
+    EXPECT_THAT(taken(outbox), ElementsAre(1));
+    outbox.session_ended(end);
+    EXPECT_FALSE(outbox.take_condemned());
+    outbox.load({messages(1, 1).front(), messages(3, 3).front()});
+    EXPECT_THAT(taken(outbox), ElementsAre(3)) << "a new session needs a new witness";
+  }
+}
+
+TEST(Outbox, AHubThatClosesOnAnythingCondemnsNothing) {
+  for (const int closed_sessions : {20, 21}) {  // a daily quota that is used up
+    Outbox outbox = with_five_suspects();
+    for (int i = 0; i < closed_sessions; ++i) {
+      EXPECT_THAT(taken(outbox), SizeIs(1));
+      closed_and_again(outbox, 1, 5);
+      EXPECT_FALSE(outbox.take_condemned());
+    }
+    // Midnight. Whoever was sent as a witness last may be the first; then the rest, in order.
+    Numbers order;
+    while (outbox.loaded() > 0) {
+      const Numbers next = taken(outbox);
+      ASSERT_THAT(next, SizeIs(1));
+      order.push_back(next.front());
+      outbox.acknowledged(next.front(), k_now);
+    }
+    EXPECT_EQ(order, closed_sessions == 20 ? range(1, 5) : (Numbers{2, 1, 3, 4, 5}));
+    outbox.session_ended(End::Closed);
     EXPECT_FALSE(outbox.take_condemned());
   }
-  // Midnight. Whoever was sent as a witness last is taken; then the rest, in order.
-  Numbers order;
-  while (outbox.loaded() > 0) {
-    const Numbers next = taken(outbox);
-    ASSERT_THAT(next, SizeIs(1));
-    order.push_back(next.front());
-    outbox.acknowledged(next.front(), k_now);
-  }
-  EXPECT_EQ(order, range(1, 5));
-  EXPECT_FALSE(outbox.take_condemned());
 }
 
 TEST(Outbox, ASuspectWithoutAWitnessIsTriedAgainUntilThereIsOne) {
@@ -195,11 +230,15 @@ TEST(Outbox, ASuspectWithoutAWitnessIsTriedAgainUntilThereIsOne) {
   for (unsigned i = 0; i < Outbox::k_strikes + 5; ++i) {
     EXPECT_THAT(taken(outbox), ElementsAre(1));
     closed_and_again(outbox, 1, 1);
+    EXPECT_FALSE(outbox.take_condemned());
   }
   outbox.load(messages(2, 3));
   EXPECT_THAT(taken(outbox), ElementsAre(2));
   outbox.acknowledged(2, k_now);
+  EXPECT_THAT(taken(outbox), ElementsAre(1));
+  outbox.session_ended(End::Closed);
   EXPECT_EQ(outbox.take_condemned(), 1U);
+  outbox.load(messages(3, 3));
   EXPECT_THAT(taken(outbox), ElementsAre(3));
 }
 
