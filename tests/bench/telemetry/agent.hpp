@@ -45,6 +45,7 @@ class Agent {
 
   /// The daemon begins with an empty spool. With a hub: returns when a session with it is open.
   void begin_anew(bool with_hub);
+  void stop();
   /// SIGKILL, and a new start on what is on disk. Returns how long the first Submit took, from the start on.
   [[nodiscard]] Seconds kill_and_start();
   void let_the_hub_in() const { lizard_.revive("dps"); }
@@ -55,7 +56,6 @@ class Agent {
   [[nodiscard]] const std::string& network() const { return network_.address(); }
 
  private:
-  void stop();
   void await_service() const;
 
   integration::Network network_;
