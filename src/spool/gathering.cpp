@@ -31,7 +31,7 @@ void Gathering::acknowledge(std::uint64_t sequence, const std::string& hub, core
   }
 }
 
-void Gathering::put_back(Turn&& turn, const Told& told_of_turn) {
+void Gathering::take_back(Turn& turn, const Told& told_of_turn) {
   for (const Acknowledged& range : turn.acknowledged) acknowledged_count += range.count();
   put_before(std::move(turn.acknowledged), acknowledged);
   put_before(std::move(turn.set_aside), set_aside);

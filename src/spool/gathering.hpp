@@ -46,8 +46,8 @@ struct Gathering {
 
   /// One that follows the last, from the same hub, makes no new entry.
   void acknowledge(std::uint64_t sequence, const std::string& hub, core::WallTime when);
-  /// Puts back what a turn could not write, before what has gathered since.
-  void put_back(Turn&& turn, const Told& told_of_turn);
+  /// Takes back from a turn what could not be written, before what has gathered since.
+  void take_back(Turn& turn, const Told& told_of_turn);
   /// These wait for one turn more.
   void settle_later(std::vector<std::function<void()>>&& waiting);
 };

@@ -101,13 +101,13 @@ void SqliteStore::finish_turn(Turn& turn, Outcome& outcome) {
   busy_ = false;
   Gathering waiting = std::exchange(running_, {});
   const core::SpoolFigures before = standing_.figures;
-  standing_ = std::move(outcome.standing);
+  standing_ = outcome.standing;
   const bool failed = outcome.write_failed || outcome.read_failed;
   retry_at_ = failed ? loop_.now() + k_pause_after_failure : core::Instant{};
   if (failed) retry_timer_->arm(retry_at_);
   const bool wrote = turn.has_something_to_write();
   if (outcome.write_failed) {
-    gathering_.put_back(std::move(turn), waiting.told);
+    gathering_.take_back(turn, waiting.told);
     flush_due_ = flush_due_ || gathering_.acknowledged_count > 0;
   } else {
     for (const auto& [key, assignment] : turn.remember) put_in(remembered_, key, assignment);
