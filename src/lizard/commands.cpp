@@ -17,7 +17,6 @@
 #include <filesystem>
 #include <functional>
 #include <iostream>
-#include <limits>
 #include <string>
 #include <utility>
 #include <vector>
@@ -272,10 +271,9 @@ void CommandLine::add_attacks() {
 
   CLI::App* poison = add("poison", "Let every hub drop the session of a device that sends this text");
   auto* text = poison->add_option("text", payload_, "What makes a body poison, wherever it stands in it");
-  auto* none = poison->add_flag("--off", off_, "Let hubs take everything again")->excludes(text);
-  on(poison, [this, text, none] {
-    if (none->empty() && (text->empty() || payload_.empty()))
-      return fail(common_, "neither a text nor --off was given");
+  poison->add_flag("--off", off_, "Let hubs take everything again")->excludes(text);
+  on(poison, [this] {
+    if (!off_ && payload_.empty()) return fail(common_, "neither a text nor --off was given");
     return request(common_, {{"command", "poison"}, {"text", payload_}}, say_nothing);
   });
 }
@@ -363,8 +361,7 @@ void CommandLine::add_records() {
   telemetry->add_option("--device", name_, "Of this device only");
   telemetry->add_option("--hub", hub_, "Of this hub only");
   telemetry->add_option("--since", since_, "After this sequence number");
-  auto* limit = telemetry->add_option("--limit", limit_, "No more than so many")
-                    ->check(CLI::Range(std::uint64_t{1}, std::numeric_limits<std::uint64_t>::max()));
+  auto* limit = telemetry->add_option("--limit", limit_, "No more than so many")->check(CLI::PositiveNumber);
   auto* follow = telemetry->add_flag("--follow", follow_, "Go on with what is still to come");
   telemetry->add_flag("--count", count_, "Print their number only")->excludes(follow)->excludes(limit);
   on(telemetry, [this] {
