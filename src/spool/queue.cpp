@@ -151,7 +151,7 @@ SqliteResult<void> Queue::mend(const Moment& now, const std::string& why) {
 SqliteResult<void> Queue::write(Turn& turn, Outcome& outcome) {
   const Transaction::Frame frame{spool_id_, handed_out_, aside_};
   Transaction transaction(*tables_, ledger_, frame, turn);
-  const auto done =
+  auto done =
       tables_->begin().and_then([&] { return transaction.write(); }).and_then([&] { return tables_->commit(); });
   if (!done) {
     tables_->roll_back();
