@@ -361,7 +361,7 @@ void CommandLine::add_records() {
   telemetry->add_option("--device", name_, "Of this device only");
   telemetry->add_option("--hub", hub_, "Of this hub only");
   telemetry->add_option("--since", since_, "After this sequence number");
-  auto* limit = telemetry->add_option("--limit", limit_, "No more than so many")->check(CLI::PositiveNumber);
+  auto* limit = telemetry->add_option("--limit", limit_, "No more than so many")->check(CLI::Range(1, 100'000'000));
   auto* follow = telemetry->add_flag("--follow", follow_, "Go on with what is still to come");
   telemetry->add_flag("--count", count_, "Print their number only")->excludes(follow)->excludes(limit);
   on(telemetry, [this] {
