@@ -111,7 +111,7 @@ bool Outbox::is_suspect(std::uint64_t sequence) const {
   return found != strikes_.end() && found->second >= k_strikes;
 }
 
-void Outbox::remove(Queue::iterator entry) {
+void Outbox::remove(const Queue::iterator& entry) {
   bytes_ -= entry->bytes;
   if (entry->sent_at) --in_flight_;
   strikes_.erase(entry->message.sequence);

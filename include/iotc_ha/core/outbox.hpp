@@ -72,7 +72,7 @@ class Outbox {
   using Queue = std::deque<Entry>;
   [[nodiscard]] Queue::iterator find(std::uint64_t sequence);
   [[nodiscard]] bool is_suspect(std::uint64_t sequence) const;
-  void remove(Queue::iterator entry);
+  void remove(const Queue::iterator& entry);
   void strike_those_in_flight();
 
   Queue queue_;  ///< in the order of their numbers
