@@ -233,7 +233,7 @@ core::Result<std::uint64_t> Cloud::patch_desired(const std::string& id, std::str
   auto found = find(id);
   if (!found) return tl::unexpected(found.error());
   Device& device = **found;
-  auto pushed = device.twin.patch_desired(patch);
+  auto pushed = device.twin.patch_desired(patch, now);
   if (!pushed) return tl::unexpected(pushed.error());
   const std::uint64_t version = device.twin.desired_version();
   const bool online = device.session && device.session->desired;
@@ -291,9 +291,9 @@ core::Result<std::uint64_t> Cloud::call(const std::string& id, const std::string
   auto found = find(id);
   if (!found) return tl::unexpected(found.error());
   const Device& device = **found;
-  if (!device.session) return core::fail(core::Fault::InvalidPayload, "device '" + id + "' is not connected");
+  if (!device.session) return core::fail(core::Fault::Unreachable, "device '" + id + "' is not connected");
   if (!device.session->methods) {
-    return core::fail(core::Fault::InvalidPayload,
+    return core::fail(core::Fault::Unreachable,
                       "device '" + id + "' is connected but has not subscribed to direct methods");
   }
   const std::uint64_t request = ++last_call_;
@@ -310,7 +310,7 @@ core::Result<std::uint64_t> Cloud::call(const std::string& id, const std::string
   return request;
 }
 
-std::optional<core::Result<CommandAnswer>> Cloud::answer_to(std::uint64_t request) {
+std::optional<core::Result<CommandAnswer>> Cloud::answer_to(std::uint64_t request) const {
   const auto found = calls_.find(request);
   return found == calls_.end() ? std::nullopt : found->second.answer;
 }

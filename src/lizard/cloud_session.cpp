@@ -86,7 +86,7 @@ void Cloud::connect(std::size_t hub_index, const Frame& frame, core::WallTime no
   }
   ++hub.connections;
   ++device.connections;
-  device.session = Session{.hub = hub_index, .connection = frame.connection, .expiry = verdict.expiry};
+  device.session = Session{.hub = hub_index, .connection = frame.connection, .since = now, .expiry = verdict.expiry};
   device_of_connection_[{hub_index, frame.connection}] = device.id;
   timers_.emplace(verdict.expiry, Timer{Timer::Kind::TokenExpiry, device.id, frame.connection, hub_index});
   note(now, "connected", device.id, hub.name, "");
@@ -152,7 +152,7 @@ void Cloud::published(Device& device, const Frame& frame, core::WallTime now) {
   std::string body;
   if (frame.topic.starts_with("$iothub/twin/GET/")) {
     body = device.twin.document();
-  } else if (const auto patched = device.twin.patch_reported(frame.body)) {
+  } else if (const auto patched = device.twin.patch_reported(frame.body, now)) {
     status = "204";
     version = "&$version=" + std::to_string(*patched);
     note(now, "reported", device.id, hubs_[device.session->hub].name, "version " + std::to_string(*patched));

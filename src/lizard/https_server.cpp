@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <condition_variable>
@@ -140,6 +141,7 @@ struct HttpsServer::Running {
   void serve(const httplib::Request& request, httplib::Response& response);
 
   Gate gate;
+  std::atomic<bool> closing = false;
   const Answer& answer;
   httplib::SSLServer server;
   std::thread thread;
@@ -181,7 +183,8 @@ void HttpsServer::Running::serve(const httplib::Request& request, httplib::Respo
                                     .api_version = request.get_param_value("api-version"),
                                     .authorization = request.get_header_value("Authorization"),
                                     .content_type = request.get_header_value("Content-Type"),
-                                    .body = request.body});
+                                    .body = request.body,
+                                    .caller_is_gone = [this] { return closing.load(); }});
   response.status = result.status;
   for (const auto& [name, value] : result.headers) response.set_header(name, value);
   response.set_content(result.body, "application/json; charset=utf-8");
@@ -219,6 +222,7 @@ core::Result<void> HttpsServer::open() {
 
 void HttpsServer::close() {
   if (!running_) return;
+  running_->closing = true;
   running_->server.stop();
   reset_connections(place_.address, place_.port);
   running_->gate.open();

@@ -38,6 +38,7 @@ Lizard::Lizard(Settings settings)
       cloud_(settings_),
       dps_(settings_, cloud_),
       central_(settings_, cloud_),
+      central_api_(settings_, cloud_),
       runs_(settings_.hubs),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
@@ -78,12 +79,6 @@ void Lizard::receive(std::size_t hub, const Frame& frame) {
     } else {
       cloud.receive(hub, frame, now);
     }
-  });
-}
-
-HttpAnswer Lizard::answer(const HttpRequest& request) {
-  return with_cloud([&](Cloud&, DpsService& dps, core::WallTime now) {
-    return CentralService::owns(request.path) ? central_.answer(request, now) : dps.answer(request, now);
   });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "central_api.hpp"
 #include "central_service.hpp"
 #include "cloud.hpp"
 #include "dps_service.hpp"
@@ -30,6 +31,15 @@ namespace iotc_ha::lizard {
 
 /// What an attack does to a hub or to DPS.
 enum class Attack : std::uint8_t { Kill, Unplug, Refuse, Drop };
+
+/// A direct method, called for somebody who waits.
+struct MethodCall {
+  std::string device;
+  std::string method;
+  std::string payload;
+  std::chrono::milliseconds connection_limit{0};  ///< how long the device may take to connect
+  std::chrono::milliseconds answer_limit{30'000};
+};
 
 /// What happened, printed by the main thread as it comes.
 class Witness {
@@ -77,6 +87,16 @@ class Lizard {
     const Finally dispatched([this] { dispatch_locked(); });
     return std::forward<Work>(work)(cloud_, dps_, wall_now());
   }
+  /// Runs `work(cloud, dps, now)` under the lock for somebody who only looks, and wakes nobody.
+  template <typename Work>
+  auto look(Work&& work) {
+    const std::lock_guard lock(mutex_);
+    return std::forward<Work>(work)(std::as_const(cloud_), std::as_const(dps_), wall_now());
+  }
+  /// Calls a direct method and waits for the answer, for as long as the limits of the call allow and the caller is
+  /// there. Errors: Unreachable (not connected), TimedOut, ConnectionLost, Cancelled, InvalidPayload (no such device).
+  [[nodiscard]] core::Result<CommandAnswer> call_device(const MethodCall& call,
+                                                        const std::function<bool()>& caller_is_gone);
   /// Waits until the cloud has changed since `seen` (0 at first, then kept by the caller), or for this long.
   void wait_for_change(std::uint64_t& seen, std::chrono::milliseconds limit);
 
@@ -135,6 +155,7 @@ class Lizard {
   Cloud cloud_;
   DpsService dps_;
   CentralService central_;
+  CentralApi central_api_;
 
   std::mutex mutex_;  // over all above and the hubs' runs
   std::condition_variable changed_;

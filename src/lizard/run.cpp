@@ -78,7 +78,7 @@ class Narrator : public Witness {
 
   void took(const Received& message) override {
     const std::string hub =
-        lizard_.with_cloud([&](Cloud& cloud, auto&, auto) { return cloud.hubs()[message.hub].name; });
+        lizard_.look([&](const Cloud& cloud, auto&, auto) { return cloud.hubs()[message.hub].name; });
     if (as_json_) return print(json_line(message, hub));
     print(clock_of(message.time) + "  " + padded("telemetry", 13) + " " + message.device + " " + hub + " " +
           message.body);

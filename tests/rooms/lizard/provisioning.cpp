@@ -72,6 +72,19 @@ Answer Provisioning::post(const std::string& path, const std::string& body, cons
   return read(&result);
 }
 
+Answer Provisioning::call(const std::string& method, const std::string& path, const std::string& body,
+                          const std::string& token) {
+  httplib::Request request;
+  request.method = method;
+  request.path = path;
+  request.headers = {{"Authorization", token}, {"Content-Type", "application/json"}};
+  request.body = body;
+  client_->set_read_timeout(k_patience);
+  const auto result = client_->send(request);
+  client_->set_read_timeout(2);
+  return read(&result);
+}
+
 std::string Provisioning::register_device() {
   Answer answer = put();
   while (answer.status == 202) answer = poll(answer.body["operationId"]);

@@ -34,6 +34,8 @@ class Provisioning {
   Answer put();
   Answer poll(const std::string& operation);
   Answer look_up();
+  /// Any call of IoT Central. Waits as long as a command may take.
+  Answer call(const std::string& method, const std::string& path, const std::string& body, const std::string& token);
   Answer post(const std::string& path, const std::string& body, const std::string& token);
 
   /// Registers to the end. Returns the address of the hub, "" when there is none.
