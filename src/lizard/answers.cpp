@@ -3,6 +3,7 @@
 #include "configuration.hpp"
 #include "network.hpp"
 #include "record_json.hpp"
+#include "window.hpp"
 
 #include <iotc_ha/azure/mqtt.hpp>
 
@@ -41,6 +42,7 @@ void status(Lizard& lizard, const json&, Reply& reply) {
   const std::vector<pid_t> pids = lizard.hub_pids();
   const bool ready = lizard.is_ready();
   const Settings& settings = lizard.settings();
+  const std::string window = window_url(settings);
   say(reply, lizard.look([&](const Cloud& cloud, const DpsService& dps, core::WallTime) {
     ordered_json hubs = ordered_json::array();
     for (std::size_t i = 0; i < cloud.hubs().size(); ++i) {
@@ -75,6 +77,7 @@ void status(Lizard& lizard, const json&, Reply& reply) {
                         {"group_key", settings.group_key.reveal()},
                         {"central_token", settings.central_token.reveal()},
                         {"ca_file", lizard.certificate_file()},
+                        {"window", window.empty() ? ordered_json() : ordered_json(window)},
                         {"dps",
                          {{"address", dps_address(settings.network)},
                           {"port", settings.dps_port},
