@@ -16,8 +16,8 @@ step() { printf '== %s (after %d min %02d s)\n' "$1" $((SECONDS / 60)) $((SECOND
 
 step "Packages"
 packaging/install-build-dependencies.sh \
-  clang clang-format clang-tidy curl dbus-bin dbus-daemon libclang-rt-14-dev lintian mmdebstrap mosquitto openssl python3 \
-  shellcheck systemd systemd-container
+  chromium chromium-driver clang clang-format clang-tidy curl dbus-bin dbus-daemon libclang-rt-14-dev lintian mmdebstrap \
+  mosquitto openssl python3 shellcheck systemd systemd-container
 
 step "Configure"
 cmake --preset release

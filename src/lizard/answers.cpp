@@ -3,7 +3,6 @@
 #include "configuration.hpp"
 #include "network.hpp"
 #include "record_json.hpp"
-#include "window.hpp"
 
 #include <iotc_ha/azure/mqtt.hpp>
 

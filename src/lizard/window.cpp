@@ -30,7 +30,7 @@ constexpr std::size_t k_threads = 24;
 constexpr int k_feeds_max = 12;  ///< each holds a thread for as long as its window is open
 constexpr std::size_t k_request_bytes_max = 64UL * 1024;
 constexpr std::time_t k_keep_alive_s = 1;  ///< an end of the lizard waits for idle connections
-constexpr milliseconds k_pace{50};         ///< between two events of a feed
+constexpr milliseconds k_pace{100};        ///< between two events of a feed
 constexpr milliseconds k_look_again{200};
 constexpr std::chrono::seconds k_sign_of_life{5};
 constexpr std::chrono::seconds k_start_timeout{5};
@@ -79,11 +79,6 @@ void refuse(httplib::Response& response, int status, const std::string& why) {
 }
 
 }  // namespace
-
-std::string window_url(const Settings& settings) {
-  if (settings.window_port == 0) return "";
-  return "http://" + dps_address(settings.network) + ":" + std::to_string(settings.window_port) + "/";
-}
 
 struct Window::Running {
   Running(Lizard& the_lizard, Answers& the_answers);

@@ -2,17 +2,12 @@
 
 #include "answers.hpp"
 #include "lizard.hpp"
-#include "settings.hpp"
 
 #include <iotc_ha/core/error.hpp>
 
 #include <memory>
-#include <string>
 
 namespace iotc_ha::lizard {
-
-/// Where the window is, `http://127.77.0.1:7777/`; "" when there is none.
-[[nodiscard]] std::string window_url(const Settings& settings);
 
 /// The window on the virtual Azure: a web page for a browser on this machine, on a loopback address. `GET /` and its
 /// parts, `GET /events` (server-sent events, see WindowFeed), `POST /do` (a command as on the control socket; those

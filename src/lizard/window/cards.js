@@ -53,7 +53,7 @@ export class Centre {
     setText(this.find(".address"), `${centre.address}:${centre.port}`);
     const down = DOWN.has(centre.state);
     this.card.classList.toggle("down", down || centre.state === "throttled");
-    const state = centre.state === "unplugged" ? "silent" : centre.state;
+    const state = centre.state === "unplugged" ? "silent (unplugged)" : centre.state;
     setText(this.find(".state"), note ? `${state}, ${note}` : state);
     this.card.dataset.state = centre.state;
     this.offer(down ? [this.revive] : this.blows, down ? this.blows : [this.revive]);

@@ -49,6 +49,8 @@ function showState() {
     centre(hub.name, hubClass(hubs, hub.name)).show(hub, counts, guests, poison === "" ? "" : "poisoned");
   }
   at("nobody").hidden = devices.length > 0;
+  at("more").hidden = devices.length <= PANELS_MAX;
+  at("more").textContent = `and ${devices.length - PANELS_MAX} more devices`;
   for (const device of devices) {
     if (!panels.has(device.id)) {
       if (panels.size >= PANELS_MAX) continue;
@@ -86,7 +88,7 @@ function showEvents(events) {
 
 function redraw() {
   if (!story || document.hidden) return;
-  const rowHeight = panels.size === 1 ? 64 : panels.size === 2 ? 42 : 34;
+  const rowHeight = panels.size === 1 ? 84 : panels.size === 2 ? 46 : 34;
   for (const panel of panels.values()) panel.draw(story, seconds, rowHeight);
 }
 
