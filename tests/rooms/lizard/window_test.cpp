@@ -120,6 +120,7 @@ TEST_F(Window, TellsFirstHowItIsAndThenWhatHappens) {
   Device device(lizard, {.id = "d1"});
   ASSERT_EQ(device.connect(lizard.hub_address("hub-a")), 0);
   ASSERT_TRUE(device.publish("devices/d1/messages/events/", R"({"temp":1})"));
+  ASSERT_TRUE(eventually([&] { return lizard.ask({"telemetry", "--count"})["count"] == 1; }));
   Feed feed(address, k_port);
   ASSERT_TRUE(feed.tells("snapshot", [](const json&) { return true; }));
   const json snapshot = feed.events("snapshot").front();
