@@ -60,7 +60,7 @@ json description_of(const Device& device) {
 
 /// The telemetry `name` in a message of this component; discarded when it is not there.
 json value_in(const Received& message, const std::string& component, const std::string& name, std::string& time) {
-  const json missing(json::value_t::discarded);
+  json missing(json::value_t::discarded);
   if (message.body.find('"' + name + '"') == std::string::npos) return missing;  // most can be told without parsing
   std::string sender;
   time = azure::iso8601_utc(message.time);

@@ -4,15 +4,14 @@
 #include "network.hpp"
 #include "window_feed.hpp"
 
+#include <arpa/inet.h>
 #include <httplib.h>
 #include <nlohmann/json.hpp>
 #include <sys/socket.h>
 
-#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
-#include <map>
 #include <set>
 #include <string_view>
 #include <system_error>

@@ -56,6 +56,9 @@ class Window(unittest.TestCase):
         return self.browser.wait("an answer", """const said = document.querySelector(arguments[0]).textContent;
             return said !== "" && said !== "…" && said""", f'[data-device="{DEVICE}"] .answer')
 
+    def reported(self, name):
+        return self.scene.ask("twin", DEVICE)[0]["reported"].get(name, {})
+
     def ask(self, what, value=None):
         form = f'[data-device="{DEVICE}"] form[data-ask="{what}"]'
         self.browser.run("document.querySelector(arguments[0]).textContent = ''", f'[data-device="{DEVICE}"] .answer')
@@ -80,8 +83,8 @@ class Window(unittest.TestCase):
     def test_2_shows_a_device_and_its_messages(self):
         self.scene.start_device(DEVICE)
         self.wait_for_open_bar("hub-a")
-        self.browser.wait("messages are drawn", "return document.querySelector(arguments[0])?.getAttribute('d').split('M').length > 3",
-                          f'{LINE} .tick[data-hub="hub-a"]')
+        self.browser.wait("messages are drawn", """const ticks = document.querySelector(arguments[0]);
+            return ticks?.getAttribute("d").split("M").length > 3""", f'{LINE} .tick[data-hub="hub-a"]')
         self.assertIn(DEVICE, self.browser.text(centre("hub-a", ".guests")))
         self.assertIn("connected to hub-a", self.browser.text(f'[data-device="{DEVICE}"] .now'))
 
@@ -118,7 +121,7 @@ class Window(unittest.TestCase):
         self.assertGreater(len(self.gaps()), before)
         self.assertRegex(self.ask("echo", "anybody there?"), r'^echo: 200 .*"anybody there\?".* after \d+ ms$')
         self.assertRegex(self.ask("fan", "42"), r"version \d+$")
-        self.scene.wait("the device has applied it", lambda: self.scene.ask("twin", DEVICE)[0]["reported"].get("fanSpeed", {}).get("value") == 42)
+        self.scene.wait("the device has applied it", lambda: self.reported("fanSpeed").get("value") == 42)
         self.assertEqual(self.ask("alarm"), "setAlarm is queued")
         self.scene.wait("the device has taken it", lambda: self.scene.device(DEVICE)["c2d_queued"] == 0)
         self.assertEqual(len(self.scene.events("c2d")), 1)
