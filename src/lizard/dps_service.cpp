@@ -125,16 +125,13 @@ std::optional<DpsService::Route> DpsService::route_of(std::string_view path) {
   return route;
 }
 
-std::optional<HttpAnswer> DpsService::unauthorized(const Route& route, const HttpRequest& request,
-                                                   core::WallTime now) const {
-  const auto token = azure::parse_token(request.authorization);
-  const auto key = cloud_.key_of(route.registration_id);
+bool DpsService::accepts(const std::string& scope, const std::string& registration_id, const std::string& text,
+                         core::WallTime now) const {
+  const auto token = azure::parse_token(text);
+  const auto key = cloud_.key_of(registration_id);
   const auto resource = token ? azure::percent_decode(token->encoded_resource) : core::Result<std::string>("");
-  const bool valid = token && key && resource &&
-                     equal_without_case(*resource, route.scope + "/registrations/" + route.registration_id) &&
-                     token->key_name == "registration" && token->expiry > now && is_signed(*token, *resource, *key);
-  if (valid) return std::nullopt;
-  return error(401002, "Unauthorized", now);
+  return token && key && resource && equal_without_case(*resource, scope + "/registrations/" + registration_id) &&
+         token->key_name == "registration" && token->expiry > now && is_signed(*token, *resource, *key);
 }
 
 HttpAnswer DpsService::answer(const HttpRequest& request, core::WallTime now) {
@@ -144,9 +141,9 @@ HttpAnswer DpsService::answer(const HttpRequest& request, core::WallTime now) {
   if (!route) return error(404000, "There is nothing at this path.", now);
   if (request.api_version.empty()) return error(400000, "The query parameter api-version is missing.", now);
   if (route->scope != settings_.id_scope) return error(404201, "The ID scope is unknown.", now);
-  if (auto refused = unauthorized(*route, request, now)) {
+  if (!accepts(route->scope, route->registration_id, request.authorization, now)) {
     cloud_.note(now, "unauthorized", route->registration_id, "", "DPS does not accept the token");
-    return *refused;
+    return error(401002, "Unauthorized", now);
   }
   if (request.method == "PUT" && route->rest == "register") return start(*route, request, now);
   if (request.method == "GET" && route->rest.starts_with("operations/")) {
