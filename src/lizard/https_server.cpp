@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <condition_variable>
@@ -134,6 +135,23 @@ void reset_connections(const std::string& text, std::uint16_t port) {
   closedir(directory);
 }
 
+/// httplib lends the connection for looking at it; nobody else uses it while its request is being answered.
+SSL* connection_of(const httplib::Request& request) { return const_cast<SSL*>(request.ssl); }
+
+/// httplib does not read the body of a GET, which would then be taken for the next request; Microsoft's client for
+/// Node.js sends one with each poll. httplib has read nothing beyond the header, so that the body comes next.
+void take_body_of_get(const httplib::Request& request) {
+  if (request.method != "GET") return;
+  std::array<char, 4096> bytes{};
+  auto left = request.get_header_value<std::uint64_t>("Content-Length");
+  while (left > 0) {
+    const int wanted = static_cast<int>(std::min<std::uint64_t>(left, bytes.size()));
+    const int count = SSL_read(connection_of(request), bytes.data(), wanted);
+    if (count <= 0) return;  // the next read fails too, and httplib ends the connection
+    left -= static_cast<std::uint64_t>(count);
+  }
+}
+
 }  // namespace
 
 struct HttpsServer::Running {
@@ -179,6 +197,7 @@ HttpsServer::Running::Running(const Place& place, const Answer& answering)
 
 void HttpsServer::Running::serve(const httplib::Request& request, httplib::Response& response) {
   gate.pass();
+  take_body_of_get(request);
   const bool at_the_door = request.method == "GET" && request.has_header("Upgrade") &&
                            std::ranges::find(door.paths, request.path) != door.paths.end();
   const HttpAnswer result = at_the_door ? upgrade(request)
@@ -203,9 +222,7 @@ HttpAnswer HttpsServer::Running::upgrade(const httplib::Request& request) {
                                               .protocols = request.get_header_value("Sec-WebSocket-Protocol")});
   if (!objection.empty()) return {.status = 400, .body = R"({"message":")" + objection + "\"}", .headers = {}};
   const auto hold = [this] { gate.pass(); };
-  // httplib lends the connection for looking at it; nobody else uses it while this request is being answered.
-  auto* connection = const_cast<SSL*>(request.ssl);
-  const bool served = serve_websocket(connection, key, door, hold);
+  const bool served = serve_websocket(connection_of(request), key, door, hold);
   hold();
   if (served) return {.status = 500, .body = "", .headers = {{"Connection", "close"}}};
   return {.status = 503, .body = R"({"message":"The service is unavailable."})", .headers = {}};
