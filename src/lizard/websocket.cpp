@@ -64,6 +64,7 @@ std::string websocket_close(std::uint16_t code) {
 
 /// Of a client's frame, once its second byte is there.
 std::size_t WebSocketReader::header_size() const {
+  if ((byte(header_[1]) & k_masked) == 0) return 2;  // is refused whatever follows
   const std::uint8_t length = byte(header_[1]) & k_length;
   const std::size_t extended = length == k_length_in_2_bytes ? 2 : length == k_length_in_8_bytes ? 8 : 0;
   return 2 + extended + k_mask_bytes;
@@ -72,6 +73,10 @@ std::size_t WebSocketReader::header_size() const {
 bool WebSocketReader::read_header(std::string& answers) {
   const std::uint8_t first = byte(header_[0]);
   const std::uint8_t second = byte(header_[1]);
+  if ((second & k_masked) == 0) {
+    answers += websocket_close(k_protocol_error);
+    return false;
+  }
   opcode_ = static_cast<WebSocketOpcode>(first & k_opcode);
   remaining_ = second & k_length;
   if (remaining_ >= k_length_in_2_bytes) {
@@ -87,7 +92,7 @@ bool WebSocketReader::read_header(std::string& answers) {
                      opcode_ == WebSocketOpcode::Close || opcode_ == WebSocketOpcode::Ping ||
                      opcode_ == WebSocketOpcode::Pong;
   const bool cut_control = is_control(opcode_) && ((first & k_final) == 0 || remaining_ > k_control_bytes_max);
-  if (!known || cut_control || (first & k_reserved) != 0 || (second & k_masked) == 0) {
+  if (!known || cut_control || (first & k_reserved) != 0) {
     answers += websocket_close(k_protocol_error);
     return false;
   }

@@ -70,6 +70,7 @@ async function run(lizard, table) {
       const error = await refusal(register(lizard, transport, id, { key: lizard.keyOf('somebody-else') }));
       if (transport === 'HTTP') {
         assert.equal(error.name, 'UnauthorizedError');
+        assert.equal(JSON.parse(error.responseBody).errorCode, 401002);
       } else {
         assert.match(error.message, /Not authorized/);
       }
@@ -77,7 +78,8 @@ async function run(lizard, table) {
     await table.check(client, 'an unknown ID scope is refused', async () => {
       const error = await refusal(register(lizard, transport, id, { scope: '0ne00000000' }));
       if (transport === 'HTTP') {
-        assert.equal(error.name, 'DeviceNotFoundError');
+        assert.equal(error.message, 'Not found');
+        assert.equal(JSON.parse(error.responseBody).errorCode, 404201);
       } else {
         assert.match(error.message, /Not authorized/);
       }
