@@ -38,7 +38,7 @@ std::string text(const json& request, const char* key) { return request.value(ke
 
 void status(Lizard& lizard, const json&, Reply& reply) {
   const std::string dps_state = lizard.dps_state();
-  const std::vector<pid_t> pids = lizard.hub_pids();
+  const std::vector<pid_t> pids = lizard.pids();
   const bool ready = lizard.is_ready();
   const Settings& settings = lizard.settings();
   const std::string window = window_url(settings);
@@ -48,7 +48,7 @@ void status(Lizard& lizard, const json&, Reply& reply) {
       const Hub& hub = cloud.hubs()[i];
       hubs.push_back({{"name", hub.name},
                       {"address", hub.address},
-                      {"port", settings.hub_port},
+                      {"port", settings.mqtt_port},
                       {"state", name_of(hub.state)},
                       {"connections", hub.connections},
                       {"refusals", hub.refusals},
@@ -80,6 +80,8 @@ void status(Lizard& lizard, const json&, Reply& reply) {
                         {"dps",
                          {{"address", dps_address(settings.network)},
                           {"port", settings.dps_port},
+                          {"mqtt_port", settings.mqtt_port},
+                          {"pid", pids.back()},
                           {"state", dps_state},
                           {"registrations", dps.registrations()},
                           {"polls", dps.polls()}}},

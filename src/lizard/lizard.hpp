@@ -3,6 +3,7 @@
 #include "central_api.hpp"
 #include "central_service.hpp"
 #include "cloud.hpp"
+#include "dps_mqtt.hpp"
 #include "dps_service.hpp"
 #include "files.hpp"
 #include "https_server.hpp"
@@ -26,6 +27,8 @@
 #include <vector>
 
 namespace iotc_ha::lizard {
+
+class Authority;
 
 [[nodiscard]] core::WallTime wall_now();
 
@@ -52,7 +55,8 @@ class Witness {
   virtual void took(const Received& message) = 0;
 };
 
-/// The running lizard: the cloud's state under one lock, the hubs' processes, DPS. Processes are started, attacked and
+/// The running lizard: the cloud's state under one lock, and a mosquitto and an HTTPS server for each hub and for DPS.
+/// Processes are started, attacked and
 /// buried on the main thread, the one that calls run(); all else may be called from any.
 class Lizard {
  public:
@@ -77,8 +81,8 @@ class Lizard {
   /// "up", "killed", "unplugged", "refusing" or "throttled"
   [[nodiscard]] std::string dps_state();
   [[nodiscard]] bool is_ready();
-  /// The process of each hub, 0 for none.
-  [[nodiscard]] std::vector<pid_t> hub_pids();
+  /// The mosquitto of each hub, and last that of DPS; 0 for none.
+  [[nodiscard]] std::vector<pid_t> pids();
 
   /// Runs `work(cloud, dps, now)` under the lock, and then sends the hubs what they are to do.
   template <typename Work>
@@ -113,11 +117,13 @@ class Lizard {
    private:
     std::function<void()> last_;
   };
+  /// A hub, or DPS, which comes after the hubs and has the number `settings_.hubs`.
   struct HubRun {
     pid_t pid = 0;
     bool ready = false;
     std::unique_ptr<HubLink> link;
     std::optional<std::chrono::steady_clock::time_point> restart_at;
+    std::unique_ptr<HttpsServer> server;  ///< the main thread's
   };
   struct Task {
     std::function<core::Result<void>()> work;
@@ -128,9 +134,13 @@ class Lizard {
   // main thread
   [[nodiscard]] core::Result<void> start(Witness& witness);
   [[nodiscard]] core::Result<void> prepare();
+  [[nodiscard]] core::Result<void> prepare_run(std::size_t hub, const Authority& authority);
   [[nodiscard]] core::Result<void> start_hub(std::size_t hub);
   [[nodiscard]] core::Result<void> wait_until_ready(std::size_t hub);
   void end_hub(std::size_t hub, int signal);
+  void strike_dead(std::size_t hub);
+  void strike_silent(std::size_t hub);
+  [[nodiscard]] core::Result<void> bring_back(std::size_t hub, bool was_silent);
   void hear_last_words(std::size_t hub);
   void reap();
   void restart_hubs();
@@ -144,16 +154,20 @@ class Lizard {
   [[nodiscard]] core::Result<void> revive_dps();
 
   [[nodiscard]] core::Result<void> on_main_thread(std::function<core::Result<void>()> work);
-  [[nodiscard]] HttpAnswer answer(const HttpRequest& request);
+  [[nodiscard]] HttpAnswer answer(std::size_t hub, const HttpRequest& request);
   void receive(std::size_t hub, const Frame& frame);
   void dispatch_locked();
+  void lose_sessions(std::size_t hub, Cloud& cloud, core::WallTime now);
   void wake() const;
+  [[nodiscard]] bool is_dps(std::size_t hub) const { return hub == settings_.hubs; }
+  [[nodiscard]] std::string run_name(std::size_t hub) const;
   [[nodiscard]] std::string hub_directory(std::size_t hub) const;
   [[nodiscard]] std::string last_words(std::size_t hub) const;
 
   Settings settings_;
   Cloud cloud_;
   DpsService dps_;
+  DpsMqtt dps_mqtt_;
   CentralService central_;
   CentralApi central_api_;
 
@@ -172,7 +186,6 @@ class Lizard {
   Descriptor lock_file_;
   Descriptor wake_;
   Descriptor signals_;
-  std::unique_ptr<HttpsServer> server_;
   std::uint64_t reported_ = 0;
   std::uint64_t reported_telemetry_ = 0;
 };

@@ -16,7 +16,10 @@ constexpr milliseconds k_look_again{200};  ///< how soon it is noticed that a ca
 
 }  // namespace
 
-HttpAnswer Lizard::answer(const HttpRequest& request) {
+HttpAnswer Lizard::answer(std::size_t hub, const HttpRequest& request) {
+  if (!is_dps(hub)) {
+    return {.status = 404, .body = R"({"Message":"This hub has MQTT over WebSocket only."})", .headers = {}};
+  }
   if (!CentralApi::owns(request.path)) {
     return with_cloud([&](Cloud&, DpsService& dps, core::WallTime now) {
       return CentralService::owns(request.path) ? central_.answer(request, now) : dps.answer(request, now);

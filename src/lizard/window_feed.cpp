@@ -112,7 +112,7 @@ std::string WindowFeed::next() {
                          {"state", dps_state},
                          {"registrations", dps.registrations()},
                          {"polls", dps.polls()}}},
-                       {"hubs", hubs_of(cloud, settings.hub_port)},
+                       {"hubs", hubs_of(cloud, settings.mqtt_port)},
                        {"devices", devices_of(cloud)},
                        {"poison", cloud.poison()}};
     const std::string state_text = state.dump(-1, ' ', false, ordered_json::error_handler_t::replace);

@@ -54,9 +54,13 @@ Answer Provisioning::put() {
   return read(&result);
 }
 
-Answer Provisioning::poll(const std::string& operation) {
-  const auto result = client_->Get("/" + scope_ + "/registrations/" + device_ + "/operations/" + operation + k_version,
-                                   {{"Authorization", token_}});
+Answer Provisioning::poll(const std::string& operation, const std::string& body) {
+  httplib::Request request;
+  request.method = "GET";
+  request.path = "/" + scope_ + "/registrations/" + device_ + "/operations/" + operation + k_version;
+  request.headers = {{"Authorization", token_}};
+  request.body = body;
+  const auto result = client_->send(request);
   return read(&result);
 }
 
