@@ -16,7 +16,8 @@ ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # how the protocol names a refe
 TAB, ENTER = "\ue004", "\ue007"
 
 OPTIONS = ["--headless", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-           "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--force-device-scale-factor=1"]
+           "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
+           "--force-device-scale-factor=1"]
 
 
 class Browser:

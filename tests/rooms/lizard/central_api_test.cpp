@@ -29,6 +29,13 @@ class CentralApi : public testing::Test {
   Answer get(const std::string& path) { return call("GET", path); }
   /// Of telemetry. What a hub has acknowledged is on its way to the cloud, and seen there a moment later.
   json value_of(const std::string& path) { return get(path).body.value("value", json()); }
+  /// Connects and subscribes to everything. The cloud hears of it in order, so that it knows when it answers a GET.
+  void connect(Device& device) const {
+    ASSERT_EQ(device.connect(hub_a), 0);
+    ASSERT_TRUE(device.subscribe_all());
+    device.send("$iothub/twin/GET/?$rid=listening", "", 0);
+    ASSERT_TRUE(device.receive("$iothub/twin/res/200/?$rid=listening"));
+  }
   /// Answers the next call of the method with this status and payload.
   static void answer_next(Device& device, const std::string& method, const std::string& status_and_payload) {
     const auto request = device.receive("$iothub/methods/POST/" + method + "/?$rid=");
@@ -89,8 +96,7 @@ TEST_F(CentralApi, CredentialsThatItGivesConnectADevice) {
 
 TEST_F(CentralApi, AWrittenPropertyReachesTheDeviceAndItsAcknowledgementIsShown) {
   Device device(lizard, {.id = "d1"});
-  ASSERT_EQ(device.connect(hub_a), 0);
-  ASSERT_TRUE(device.subscribe_all());
+  connect(device);
   const Answer written = call("PATCH", "/d1/properties", {{"fanSpeed", 42}});
   ASSERT_EQ(written.status, 200) << written.body;
   EXPECT_EQ(written.body, json::parse(R"({"$metadata":{"fanSpeed":{"desiredValue":42}}})"));
@@ -125,8 +131,7 @@ TEST_F(CentralApi, PutTakesBackWhatItDoesNotNameAndPatchDoesNot) {
 
 TEST_F(CentralApi, ComponentsHavePropertiesTelemetryAndCommandsOfTheirOwn) {
   Device device(lizard, {.id = "d1"});
-  ASSERT_EQ(device.connect(hub_a), 0);
-  ASSERT_TRUE(device.subscribe_all());
+  connect(device);
   EXPECT_EQ(call("PATCH", "/d1/components/engine/properties", {{"limit", 7}}).status, 200);
   EXPECT_EQ(lizard.ask({"twin", "d1"})["desired"], json::parse(R"({"engine":{"__t":"c","limit":7},"$version":2})"));
   device.send("$iothub/twin/PATCH/properties/reported/?$rid=1", R"({"engine":{"__t":"c","hours":3}})", 0);
@@ -164,8 +169,7 @@ TEST_F(CentralApi, TheLastValueOfTelemetryIsShownWithTheTimeThatTheDeviceGaveIt)
 
 TEST_F(CentralApi, ACommandIsCalledAnsweredAndRemembered) {
   Device device(lizard, {.id = "d1"});
-  ASSERT_EQ(device.connect(hub_a), 0);
-  ASSERT_TRUE(device.subscribe_all());
+  connect(device);
   EXPECT_EQ(get("/d1/commands/echo").body, json::parse(R"({"value":[]})"));
   auto answer = std::async(std::launch::async, [this] {
     return call("POST", "/d1/commands/echo", {{"request", "hi"}});
@@ -184,16 +188,14 @@ TEST_F(CentralApi, ACommandToADeviceThatIsAwayFailsAtOnceOrWaitsAsLongAsItWasTol
     return call("POST", "/d1/commands/echo", {{"request", "hi"}, {"connectionTimeout", 20}});
   });
   Device device(lizard, {.id = "d1"});
-  ASSERT_EQ(device.connect(hub_a), 0);
-  ASSERT_TRUE(device.subscribe_all());
+  connect(device);
   answer_next(device, "echo", R"(200"hi")");
   EXPECT_EQ(answer.get().body["response"], "hi");
 }
 
 TEST_F(CentralApi, ACommandThatNobodyAnswersEndsWithItsTime) {
   Device device(lizard, {.id = "d1"});
-  ASSERT_EQ(device.connect(hub_a), 0);
-  ASSERT_TRUE(device.subscribe_all());
+  connect(device);
   expect_error(
       dps.call("POST", std::string("/api/devices/d1/commands/echo") + k_version, R"({"responseTimeout":5})", token),
       408, "RequestTimeout");
@@ -201,8 +203,7 @@ TEST_F(CentralApi, ACommandThatNobodyAnswersEndsWithItsTime) {
 
 TEST_F(CentralApi, ACommandThatWaitsForItsAnswerHoldsUpNobodyWhoKillsTheServer) {
   Device device(lizard, {.id = "d1"});
-  ASSERT_EQ(device.connect(hub_a), 0);
-  ASSERT_TRUE(device.subscribe_all());
+  connect(device);
   auto waiting = std::async(std::launch::async, [this] { return call("POST", "/d1/commands/echo").status; });
   ASSERT_TRUE(device.receive("$iothub/methods/POST/echo/"));
   const auto before = steady_clock::now();
@@ -217,8 +218,7 @@ TEST_F(CentralApi, ADurableCommandOfTheTemplateWaitsForTheDevice) {
   EXPECT_FALSE(queued.body.contains("responseCode"));
   EXPECT_EQ(lizard.device("d1")["c2d_queued"], 1);
   Device device(lizard, {.id = "d1"});
-  ASSERT_EQ(device.connect(hub_a), 0);
-  ASSERT_TRUE(device.subscribe_all());
+  connect(device);
   const auto message = device.receive("devices/d1/messages/devicebound/");
   ASSERT_TRUE(message);
   EXPECT_EQ(message->body, R"("14:30")");
