@@ -158,7 +158,7 @@ void CommandLine::add_run() {
       ->check(CLI::Range(std::size_t{1}, k_hubs_max))
       ->capture_default_str();
   run->add_option("--home", settings_.home, "Hub to which new devices are allocated")->capture_default_str();
-  run->add_option("--dps-port", settings_.dps_port, "Port of DPS and IoT Central")
+  run->add_option("--dps-port", settings_.dps_port, "Port of HTTPS and WebSocket: of DPS, IoT Central and hubs")
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();
   run->add_option("--id-scope", settings_.id_scope, "ID scope of DPS")->capture_default_str();
@@ -273,9 +273,8 @@ void CommandLine::add_attacks() {
   CLI::App* poison = add("poison", "Let every hub drop the session of a device that sends this text");
   auto* text = poison->add_option("text", payload_, "What makes a body poison, wherever it stands in it");
   auto* none = poison->add_flag("--off", off_, "Let hubs take everything again")->excludes(text);
-  on(poison, [this, text, none] {
-    if (none->empty() && (text->empty() || payload_.empty()))
-      return fail(common_, "neither a text nor --off was given");
+  on(poison, [this, none] {
+    if (none->empty() && payload_.empty()) return fail(common_, "neither a text nor --off was given");
     return request(common_, {{"command", "poison"}, {"text", payload_}}, say_nothing);
   });
 }
