@@ -202,9 +202,8 @@ void CommandLine::add_attacks() {
   CLI::App* poison = add("poison", "Let every hub drop the session of a device that sends this text");
   auto* text = poison->add_option("text", payload_, "What makes a body poison, wherever it stands in it");
   auto* none = poison->add_flag("--off", off_, "Let hubs take everything again")->excludes(text);
-  on(poison, [this, text, none] {
-    if (none->empty() && (text->empty() || payload_.empty()))
-      return fail(common_, "neither a text nor --off was given");
+  on(poison, [this, none] {
+    if (none->empty() && payload_.empty()) return fail(common_, "neither a text nor --off was given");
     return request(common_, {{"command", "poison"}, {"text", payload_}}, say_nothing);
   });
 }

@@ -37,7 +37,7 @@ void RunOptions::add_to(CLI::App& run) {
       ->check(CLI::Range(std::size_t{1}, k_hubs_max))
       ->capture_default_str();
   run.add_option("--home", given_.home, "Hub to which new devices are allocated")->capture_default_str();
-  run.add_option("--dps-port", given_.dps_port, "Port of DPS and IoT Central")
+  run.add_option("--dps-port", given_.dps_port, "Port of HTTPS and WebSocket: of DPS, IoT Central and hubs")
       ->check(CLI::Range(1, 65535))
       ->capture_default_str();
   run.add_option("--window", given_.window_port, "Port of the window for a browser, on the address of DPS; 0: none")
