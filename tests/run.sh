@@ -15,9 +15,12 @@ fi
 step() { printf '== %s (after %d min %02d s)\n' "$1" $((SECONDS / 60)) $((SECONDS % 60)); }
 
 step "Packages"
+# Any Node.js with npm will do; Debian's where there is none.
+node=()
+if ! command -v node >/dev/null || ! command -v npm >/dev/null; then node=(nodejs npm); fi
 packaging/install-build-dependencies.sh \
-  clang clang-format clang-tidy curl dbus-bin dbus-daemon libclang-rt-14-dev lintian mmdebstrap mosquitto openssl python3 \
-  shellcheck systemd systemd-container
+  chromium chromium-driver clang clang-format clang-tidy curl dbus-bin dbus-daemon libclang-rt-14-dev lintian mmdebstrap \
+  mosquitto "${node[@]}" openssl python3 shellcheck systemd systemd-container
 
 step "Configure"
 cmake --preset release
