@@ -125,6 +125,7 @@ Verdict try_open(const Folder& folder, std::uint64_t numbers_above) {
   if (!connection) return verdict_on(connection.error());
   // Until the file is known to be sound, closing it must neither write to it nor remove its -wal.
   if (const auto set = connection->checkpoint_on_close(false); !set) return verdict_on(set.error());
+  if (const auto set = keep_others_out(*connection); !set) return verdict_on(set.error());
   const auto found = read_header(*connection);
   if (!found) return verdict_on(found.error());
   const bool is_new = found->application_id == 0 && found->version == 0 && found->tables == 0;

@@ -80,11 +80,11 @@ SqliteResult<void> make_schema(Connection& connection, std::int64_t version_foun
   return connection.execute(sql);
 }
 
+SqliteResult<void> keep_others_out(Connection& connection) {
+  return connection.execute("PRAGMA locking_mode = EXCLUSIVE");
+}
+
 SqliteResult<void> set_for_service(Connection& connection) {
-  // EXCLUSIVE: what is in memory about the queue is only true while nobody else writes to it. It also needs no shared
-  // memory, and no locking for each transaction.
-  auto set = connection.execute("PRAGMA locking_mode = EXCLUSIVE");
-  if (!set) return set;
   const auto mode = connection.query_text("PRAGMA journal_mode = WAL");
   if (!mode) return tl::unexpected(mode.error());
   if (*mode != "wal") return tl::unexpected(SqliteError{0, "this file system does not bear a write-ahead log"});

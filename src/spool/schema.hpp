@@ -16,6 +16,11 @@ constexpr std::int64_t k_schema_version = 2;
 [[nodiscard]] SqliteResult<void> make_schema(Connection& connection, std::int64_t version_found, const std::string& id,
                                              std::uint64_t numbers_above);
 
+/// No other process can use the file while this connection has it: what is in memory about the queue is only true then.
+/// To be set before anything is read. SQLite needs no shared memory then, a -shm file, for which a full disk has no
+/// room.
+[[nodiscard]] SqliteResult<void> keep_others_out(Connection& connection);
+
 /// For one connection: WAL, each commit on the disk before it returns, little memory.
 [[nodiscard]] SqliteResult<void> set_for_service(Connection& connection);
 
