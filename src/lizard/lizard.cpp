@@ -126,7 +126,7 @@ core::Result<void> Lizard::revive(const std::string& target) {
   if (target == "dps") return on_main_thread([this] { return revive_dps(); });
   if (target == "all") {
     return on_main_thread([this] {
-      for (std::size_t hub = 0; hub < runs_.size(); ++hub) {
+      for (std::size_t hub = 0; hub < settings_.hubs; ++hub) {
         if (auto revived = revive_hub(hub); !revived) return revived;
       }
       return revive_dps();
