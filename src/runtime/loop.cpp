@@ -180,15 +180,14 @@ Loop::~Loop() {
 }
 
 void Loop::post(Task task) {
-  {
-    std::unique_lock lock(inside_->mutex);
-    // The loop's own thread never waits here: nobody else would make room.
-    if (std::this_thread::get_id() != inside_->owner) {
-      inside_->room.wait(lock, [this] { return inside_->ended || inside_->tasks.size() < k_posts_max; });
-    }
-    if (inside_->ended) return;
-    inside_->tasks.push_back(std::move(task));
+  std::unique_lock lock(inside_->mutex);
+  // The loop's own thread never waits here: nobody else would make room.
+  if (std::this_thread::get_id() != inside_->owner) {
+    inside_->room.wait(lock, [this] { return inside_->ended || inside_->tasks.size() < k_posts_max; });
   }
+  if (inside_->ended) return;
+  inside_->tasks.push_back(std::move(task));
+  // Under the lock: the task may be the one that ends the loop, and with it everything that is touched here.
   eventfd_write(inside_->wake_fd, 1);
 }
 

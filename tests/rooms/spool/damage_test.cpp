@@ -165,7 +165,7 @@ TEST_F(DamageTest, NoiseInManyPagesIsSurvivedAndAccountedFor) {
   const fs::path whole = state_.path() / "whole";
   fs::copy_file(state_.file(), whole);
   const std::size_t size = fs::file_size(whole);
-  for (unsigned seed = 0; seed < 60 && !HasFailure(); ++seed) {
+  for (unsigned seed = 0; seed < 30 && !HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     std::mt19937 chance(seed);
     fs::copy_file(whole, state_.file(), fs::copy_options::overwrite_existing);
