@@ -86,7 +86,7 @@ SqliteResult<void> Transaction::acknowledge() {
   const bool keep = turn_.limits.replay_window > std::chrono::seconds::zero();
   for (const Acknowledged& acknowledged : turn_.acknowledged) {
     if (keep) {
-      const auto kept = tables_.keep(acknowledged.first, acknowledged.last, acknowledged.hub, acknowledged.when);
+      auto kept = tables_.keep(acknowledged.first, acknowledged.last, acknowledged.hub, acknowledged.when);
       if (!kept) return kept;
     }
     auto erased = tables_.erase(acknowledged.first, acknowledged.last, [&](const Erased& row) {
