@@ -15,6 +15,9 @@ constexpr std::string_view k_api_version = "2021-04-12";
 constexpr std::string_view k_twin_response = "$iothub/twin/res/";
 constexpr std::string_view k_desired_patch = "$iothub/twin/PATCH/properties/desired/";
 constexpr std::string_view k_method_request = "$iothub/methods/POST/";
+constexpr std::string_view k_creation_time = "iothub-creation-time-utc";
+constexpr std::string_view k_boot = "boot";
+constexpr std::string_view k_seq = "seq";
 
 /// Cuts off and returns what stands before the separator, or all of it; the separator goes too.
 std::string_view cut(std::string_view& text, char separator) {
@@ -94,7 +97,9 @@ core::Result<core::Properties> parse_property_bag(std::string_view bag) {
 std::string telemetry_topic(std::string_view device_id, const core::Telemetry& message) {
   core::Properties properties{{"$.mid", message.message_id}, {"$.ct", "application/json"}, {"$.ce", "utf-8"}};
   if (!message.component.empty()) properties.emplace_back("$.sub", message.component);
-  properties.emplace_back("iothub-creation-time-utc", iso8601_utc(message.created));
+  properties.emplace_back(k_creation_time, iso8601_utc(message.created));
+  properties.emplace_back(k_boot, std::to_string(message.boot));
+  properties.emplace_back(k_seq, std::to_string(message.sequence));
   properties.insert(properties.end(), message.properties.begin(), message.properties.end());
   return "devices/" + std::string(device_id) + "/messages/events/" + encode_property_bag(properties);
 }

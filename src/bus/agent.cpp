@@ -1,18 +1,9 @@
 #include "agent.hpp"
 
+#include "microseconds.hpp"
 #include "text.hpp"
 
 namespace iotc_ha::bus {
-namespace {
-
-/// D-Bus `t`. A clock before 1970 or a negative duration is none at all.
-std::uint64_t microseconds(std::chrono::microseconds time) {
-  return time.count() > 0 ? static_cast<std::uint64_t>(time.count()) : 0;
-}
-std::uint64_t microseconds(core::WallTime time) { return microseconds(time.time_since_epoch()); }
-
-}  // namespace
-
 std::vector<PropertyName> differences(const Shown& before, const Shown& after) {
   std::vector<PropertyName> names;
   const auto compare = [&](const char* name, const auto& old_value, const auto& new_value) {

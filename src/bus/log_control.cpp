@@ -1,18 +1,12 @@
 #include "log_control.hpp"
 
-#include "text.hpp"
+#include "errors.hpp"
 
 namespace iotc_ha::bus {
 namespace {
 
-/// Every error that a caller gets has a name that says what to do about it.
 void throw_if_failed(const core::Result<void>& result) {
-  if (result) return;
-  const core::Error& error = result.error();
-  const bool bad_argument = error.fault == core::Fault::BadConfiguration || error.fault == core::Fault::InvalidPayload;
-  const std::string name = bad_argument ? "org.freedesktop.DBus.Error.InvalidArgs"
-                                        : "io.github.iotc_ha.Error." + std::string(core::name_of(error.fault));
-  throw sdbus::Error(ErrorName{name}, sendable(error.what));
+  if (!result) throw as_dbus_error(result.error());
 }
 
 }  // namespace

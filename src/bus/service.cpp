@@ -1,6 +1,7 @@
 #include "agent.hpp"
 #include "connection.hpp"
 #include "log_control.hpp"
+#include "telemetry.hpp"
 #include "text.hpp"
 
 #include <iotc_ha/bus/service.hpp>
@@ -45,6 +46,8 @@ class Service::Inside final : public runtime::Loop::Pollable {
 
   void publish(Shown shown);
   void failed_over(const std::string& from, const std::string& to, std::chrono::microseconds duration);
+  void figures_changed();
+  void messages_dropped(const core::Dropped& dropped);
   [[nodiscard]] const Shown& shown() const { return shown_; }
 
  private:
@@ -53,6 +56,7 @@ class Service::Inside final : public runtime::Loop::Pollable {
   struct Presence {
     std::shared_ptr<sdbus::IConnection> connection;
     std::unique_ptr<Agent> agent;
+    std::unique_ptr<Telemetry> telemetry;
     std::unique_ptr<LogControl> log_control;
     std::unique_ptr<runtime::Loop::Attachment> attachment;
   };
@@ -62,6 +66,7 @@ class Service::Inside final : public runtime::Loop::Pollable {
   void be_present(std::shared_ptr<sdbus::IConnection> connection);
   void retry(Trouble trouble, const std::string& why);
   std::future<void> leave();
+  void tell_figures();
   template <typename Emit>
   void emit(Emit emit);
 
@@ -76,6 +81,10 @@ class Service::Inside final : public runtime::Loop::Pollable {
   runtime::Worker worker_{"bus", 4};
   std::future<Joined> joining_;  ///< valid while the worker is at it
   std::unique_ptr<runtime::Loop::Timer> retry_timer_;
+  core::SpoolFigures told_figures_;
+  bool figures_differ_ = false;  ///< from those that were told
+  bool figures_rest_ = false;    ///< told less than k_figures_period ago; the timer is armed
+  std::unique_ptr<runtime::Loop::Timer> figures_timer_;
   std::optional<Presence> presence_;
 };
 
@@ -86,7 +95,11 @@ Service::Inside::Inside(runtime::Loop& loop, std::string address, const Identity
       requests_(std::move(requests)),
       note_(std::move(note)),
       shown_{{}, {bus::sendable(identity.version), bus::sendable(identity.model_id)}},
-      retry_timer_(loop.make_timer([this] { join(); })) {
+      retry_timer_(loop.make_timer([this] { join(); })),
+      figures_timer_(loop.make_timer([this] {
+        figures_rest_ = false;
+        if (figures_differ_) tell_figures();
+      })) {
   join();
   if (joining_.valid() && joining_.wait_for(k_first_wait) == std::future_status::ready) joined();
 }
@@ -132,6 +145,8 @@ void Service::Inside::be_present(std::shared_ptr<sdbus::IConnection> connection)
   presence.connection = std::move(connection);
   try {
     presence.agent = std::make_unique<Agent>(*presence.connection, shown_, requests_);
+    presence.telemetry = std::make_unique<Telemetry>(*presence.connection, loop_, requests_,
+                                                     [this](const std::string& why) { broken_ = why; });
     presence.log_control = std::make_unique<LogControl>(*presence.connection, requests_);
   } catch (const sdbus::Error& error) {
     leave();
@@ -200,7 +215,7 @@ template <typename Emit>
 void Service::Inside::emit(Emit emit) {
   if (!presence_ || broken_) return;
   try {
-    emit(*presence_->agent);
+    emit(*presence_);
   } catch (const sdbus::Error& error) {
     broken_ = error.getMessage();
   }
@@ -210,11 +225,31 @@ void Service::Inside::publish(Shown shown) {
   const std::vector<PropertyName> names = differences(shown_, shown);
   shown_ = std::move(shown);
   if (names.empty()) return;
-  emit([&](Agent& agent) { agent.emit_changes(names); });
+  emit([&](Presence& presence) { presence.agent->emit_changes(names); });
 }
 
 void Service::Inside::failed_over(const std::string& from, const std::string& to, std::chrono::microseconds duration) {
-  emit([&](Agent& agent) { agent.emit_failed_over(from, to, duration); });
+  emit([&](Presence& presence) { presence.agent->emit_failed_over(from, to, duration); });
+}
+
+void Service::Inside::figures_changed() {
+  figures_differ_ = true;
+  if (!figures_rest_) tell_figures();
+}
+
+void Service::Inside::tell_figures() {
+  figures_differ_ = false;
+  const core::SpoolFigures figures = requests_.figures();
+  const std::vector<PropertyName> names = differences(told_figures_, figures);
+  if (names.empty()) return;
+  told_figures_ = figures;
+  figures_rest_ = true;
+  figures_timer_->arm(loop_.now() + k_figures_period);
+  emit([&](Presence& presence) { presence.telemetry->emit_changes(names); });
+}
+
+void Service::Inside::messages_dropped(const core::Dropped& dropped) {
+  emit([&](Presence& presence) { presence.telemetry->emit_dropped(dropped); });
 }
 
 Service::Service(runtime::Loop& loop, std::string address, const Identity& identity, Requests requests,
@@ -233,5 +268,8 @@ void Service::publish_model(const std::string& model_id) {
 void Service::failed_over(const std::string& from, const std::string& to, std::chrono::microseconds duration) {
   inside_->failed_over(from, to, duration);
 }
+
+void Service::figures_changed() { inside_->figures_changed(); }
+void Service::messages_dropped(const core::Dropped& dropped) { inside_->messages_dropped(dropped); }
 
 }  // namespace iotc_ha::bus

@@ -150,6 +150,11 @@ void add_spool_sample_and_log(std::vector<Setting>& all) {
        [](const Value& v, Draft& d) { return store(whole_seconds(v, 1s, hours(24 * 3650)), d.config.spool.max_age); },
        {}});
   all.push_back({"spool.when_full", take_when_full, {}});
+  all.push_back({"spool.replay_window",
+                 [](const Value& v, Draft& d) {
+                   return store(whole_seconds(v, 0s, hours(24 * 7)), d.config.spool.replay_window);
+                 },
+                 {}});
   all.push_back({"sample.telemetry_send", flag(&Sample::telemetry_send), {}});
   all.push_back({"sample.telemetry_period", period(&Sample::telemetry_period), {}});
   all.push_back({"sample.reported_property_send", flag(&Sample::reported_property_send), {}});

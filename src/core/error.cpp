@@ -28,6 +28,8 @@ std::string_view name_of(Fault fault) noexcept {
     case Fault::StorageFailed: return "StorageFailed";
     case Fault::InvalidPayload: return "InvalidPayload";
     case Fault::PayloadTooLarge: return "PayloadTooLarge";
+    case Fault::SpoolFull: return "SpoolFull";
+    case Fault::MessagesDropped: return "MessagesDropped";
     case Fault::Busy: return "Busy";
     case Fault::Cancelled: return "Cancelled";
   }

@@ -33,17 +33,13 @@ Agent::Agent(runtime::Loop& loop, runtime::Journal& journal, config::Sources sou
       bus_(loop, bus_address, {IOTC_HA_VERSION, settings_.config.device.model_id}, requests(),
            [this](const std::string& line) { journal_.write(Severity::Warning, line); }),
       interpreter_({loop, journal, sessions_, dps_, *store_, bus_, settings_,
-                    [this](const core::Event& event) { decide(event); },
-                    [this] {
-                      journal_.write(Severity::Info, "stopped: " + conversation_.account());
-                      loop_.exit(EXIT_SUCCESS);
-                    }}),
-      conversation_(loop, journal, sessions_, settings_,
-                    [this](core::AttemptId attempt, core::Error error) {
-                      error.what = supervisor_.status.current_hub + " " + error.what;
-                      sessions_.close(attempt, 0ms);  // it does not answer: there is nobody to say goodbye to
-                      decide(core::event::HubLost{attempt, std::move(error)});
-                    }),
+                    [this](const core::Event& event) { decide(event); }, [this] { end(); }}),
+      uplink_(loop, journal, *store_, sessions_, settings_,
+              {.silent = [this](core::AttemptId attempt, core::Error error) { silent(attempt, std::move(error)); },
+               .dropped = [this](const core::Dropped& dropped) { bus_.messages_dropped(dropped); },
+               .figures_changed = [this] { bus_.figures_changed(); }}),
+      conversation_(loop, journal, sessions_, uplink_, settings_,
+                    [this](core::AttemptId attempt, core::Error error) { silent(attempt, std::move(error)); }),
       deadline_(loop.make_timer([this] { decide(core::event::TimeReached{}); })),
       pulse_(loop.make_timer([this] { pulse(); })),
       last_resort_(loop.make_timer([this] {
@@ -72,7 +68,13 @@ void Agent::decide(const core::Event& event) { take(core::step(supervisor_, even
 
 void Agent::take(core::Step step) {
   supervisor_ = std::move(step.supervisor);
-  if (!std::holds_alternative<core::state::Connected>(supervisor_.state)) conversation_.session_ended();
+  if (!std::holds_alternative<core::state::Connected>(supervisor_.state)) {
+    conversation_.session_ended();
+    // A session that ends with the daemon takes telemetry for as long as it is drained.
+    if (!std::holds_alternative<core::state::Stopping>(supervisor_.state)) {
+      uplink_.session_ended(core::Outbox::End::Planned);
+    }
+  }
   for (const core::Effect& effect : step.effects) interpreter_.act(effect);
   deadline_->arm(core::deadline(supervisor_.state));
   publish_status();
@@ -122,6 +124,7 @@ void Agent::reload() {
   journal_.write(Severity::Info, differs ? "reloaded; the connection settings have changed" : "reloaded");
   bus_.publish_model(settings_.config.device.model_id);
   decide(core::event::Reloaded{differs, remembered()});
+  uplink_.settings_changed();
   conversation_.settings_changed();
   service_manager::ready();
 }
@@ -129,7 +132,23 @@ void Agent::reload() {
 void Agent::stop() {
   service_manager::stopping();
   last_resort_->arm(loop_.now() + k_stop_limit);
+  conversation_.stop();
+  uplink_.stop_accepting();
   decide(core::event::StopAsked{});
+}
+
+void Agent::end() {
+  store_->settle([this] {
+    journal_.write(Severity::Info, "stopped: " + uplink_.account());
+    loop_.exit(EXIT_SUCCESS);
+  });
+}
+
+void Agent::silent(core::AttemptId attempt, core::Error error) {
+  error.what = supervisor_.status.current_hub + " " + error.what;
+  sessions_.close(attempt, 0ms);  // it does not answer: there is nobody to say goodbye to
+  uplink_.session_ended(core::Outbox::End::Lost);
+  decide(core::event::HubLost{attempt, std::move(error)});
 }
 
 void Agent::pulse() {
@@ -164,11 +183,19 @@ void Agent::on(const hub::Notice& notice) {
       agent.decide(core::event::SessionOpened{e.attempt});
       // The core drops what an older attempt says; only the session that it has taken may speak.
       const auto* open = std::get_if<core::state::Connected>(&agent.supervisor_.state);
-      if (open != nullptr && open->attempt == e.attempt) agent.conversation_.session_opened(e.attempt, e.twin_json);
+      if (open == nullptr || open->attempt != e.attempt) return;
+      agent.conversation_.session_opened(e.attempt, e.twin_json);
+      agent.uplink_.session_opened(e.attempt, open->at.hub);
     }
-    void operator()(const hub::Lost& e) const { agent.decide(core::event::HubLost{e.attempt, e.error}); }
+    void operator()(const hub::Lost& e) const {
+      const auto* open = std::get_if<core::state::Connected>(&agent.supervisor_.state);
+      if (open != nullptr && open->attempt == e.attempt && e.error.fault == core::Fault::ConnectionLost) {
+        agent.uplink_.session_ended(core::Outbox::End::Closed);
+      }
+      agent.decide(core::event::HubLost{e.attempt, e.error});
+    }
     void operator()(const hub::Closed& e) const { agent.decide(core::event::SessionClosed{e.attempt}); }
-    void operator()(const hub::TelemetryAcknowledged& e) const { agent.conversation_.on(e); }
+    void operator()(const hub::TelemetryAcknowledged& e) const { agent.uplink_.on(e); }
     void operator()(const hub::DesiredPatched& e) const { agent.conversation_.on(e); }
     void operator()(const hub::TwinAnswered& e) const { agent.conversation_.on(e); }
     void operator()(const hub::MethodInvoked& e) const { agent.conversation_.on(e); }
@@ -203,6 +230,12 @@ bus::Requests Agent::requests() {
                                                 : runtime::Journal::Target::Journal);
         return {};
       },
+      .submit = [this](std::vector<core::Submission> messages,
+                       bus::Answer<core::Sequences> answer) { uplink_.submit(std::move(messages), std::move(answer)); },
+      .flush = [this](std::uint64_t sequence, std::chrono::microseconds timeout,
+                      bus::Answer<void> answer) { uplink_.flush(sequence, timeout, std::move(answer)); },
+      .accounts = [this](bus::Answer<std::vector<core::Account>> answer) { store_->accounts(std::move(answer)); },
+      .figures = [this] { return store_->figures(); },
   };
 }
 

@@ -3,6 +3,7 @@
 #include "conversation.hpp"
 #include "interpreter.hpp"
 #include "settings.hpp"
+#include "uplink.hpp"
 
 #include <iotc_ha/bus/service.hpp>
 #include <iotc_ha/core/supervisor.hpp>
@@ -42,6 +43,8 @@ class Agent {
   void on(const provisioning::Answer& answer);
   void publish_status();
   void pulse();
+  void silent(core::AttemptId attempt, core::Error error);
+  void end();
   void abandon_workers();  ///< so that the process can end although one of them never comes back
   [[nodiscard]] core::Context context();
   [[nodiscard]] std::optional<core::Assignment> remembered();
@@ -57,6 +60,7 @@ class Agent {
   provisioning::Client dps_;
   bus::Service bus_;
   Interpreter interpreter_;
+  Uplink uplink_;
   Conversation conversation_;
 
   std::mt19937_64 chance_{std::random_device{}()};

@@ -2,7 +2,6 @@
 
 #include <iotc_ha/azure/twin.hpp>
 
-#include <algorithm>
 #include <random>
 #include <utility>
 
@@ -23,32 +22,17 @@ std::uint64_t random_number() {
   return (static_cast<std::uint64_t>(device()) << 32U) | device();
 }
 
-std::string hexadecimal(std::uint64_t number) {
-  std::string text(16, '0');
-  for (std::size_t i = text.size(); i-- > 0; number >>= 4U) text[i] = "0123456789abcdef"[number & 0xFU];
-  return text;
-}
-
-/// The outbox is in memory, and the unit allows the whole process 128 MiB.
-constexpr std::uint64_t k_outbox_bytes_max = 64ULL << 20U;
-
-core::Outbox::Limits limits_of(const Settings& settings) {
-  return {.bytes_max = std::min(settings.config.spool.max_bytes, k_outbox_bytes_max),
-          .drop_oldest = settings.config.spool.when_full == config::Spool::WhenFull::DropOldest};
-}
-
 }  // namespace
 
-Conversation::Conversation(runtime::Loop& loop, runtime::Journal& journal, hub::Sessions& sessions,
+Conversation::Conversation(runtime::Loop& loop, runtime::Journal& journal, hub::Sessions& sessions, Uplink& uplink,
                            const Settings& settings, std::function<void(core::AttemptId, core::Error)> on_silent)
     : loop_(loop),
       journal_(journal),
       sessions_(sessions),
+      uplink_(uplink),
       settings_(settings),
       on_silent_(std::move(on_silent)),
       sensors_("/sys", random_number()),
-      outbox_(limits_of(settings)),
-      boot_(hexadecimal(random_number())),
       telemetry_timer_(loop.make_timer([this] { produce_telemetry(); })),
       battery_timer_(loop.make_timer([this] { send_battery(); })),
       silence_timer_(loop.make_timer([this] { look_for_silence(); })),
@@ -56,8 +40,9 @@ Conversation::Conversation(runtime::Loop& loop, runtime::Journal& journal, hub::
 
 void Conversation::begin() { produce_telemetry(); }
 
+void Conversation::stop() { telemetry_timer_->disarm(); }
+
 void Conversation::settings_changed() {
-  outbox_.set_limits(limits_of(settings_));
   produce_telemetry();
   send_battery();
 }
@@ -67,14 +52,12 @@ void Conversation::session_opened(core::AttemptId attempt, const std::string& tw
   session_ = Session{attempt};
   take_desired(azure::desired_of_twin(twin_json));
   send_battery();
-  send_what_waits();
 }
 
 void Conversation::session_ended() {
   if (!session_) return;
   session_.reset();
   questions_.clear();  // answers are lost with the session; the next one begins with the whole twin
-  outbox_.session_ended();
   battery_timer_->disarm();
   silence_timer_->disarm();
   twin_retry_timer_->disarm();
@@ -87,53 +70,25 @@ void Conversation::produce_telemetry() {
   if (!sample.telemetry_send) return telemetry_timer_->disarm();
   const auto temp = sensors_.temp();
   const auto humidity = sensors_.humidity();
-  core::Telemetry message;
-  message.sequence = ++sequence_;
-  message.message_id = boot_ + "-" + std::to_string(message.sequence);
+  core::Submission message;
   message.body = device::telemetry_body(temp, humidity);
-  message.properties = {{"boot", boot_}, {"seq", std::to_string(message.sequence)}};
   message.created = loop_.wall_now();
-  tell_drops(outbox_.drop_older_than(message.created - settings_.config.spool.max_age), "older than spool.max_age");
-  tell_drops(outbox_.add(std::move(message)), "spool.max_bytes reached");
-  send_what_waits();
+  uplink_.submit({std::move(message)}, [this](const core::Result<core::Sequences>& accepted) {
+    if (accepted) return not_accepted_.over();
+    if (!not_accepted_.again()) return;
+    journal_.write(Severity::Error, "telemetry of the sample was not accepted (" +
+                                        std::to_string(not_accepted_.count()) + " in a row): " + accepted.error().what);
+  });
   telemetry_timer_->arm(loop_.now() + sample.telemetry_period);
-}
-
-void Conversation::send_what_waits() {
-  if (!session_) return;
-  for (core::Telemetry& message : outbox_.take(loop_.now())) sessions_.send(session_->attempt, std::move(message));
-  look_for_silence();
-}
-
-void Conversation::on(const hub::TelemetryAcknowledged& notice) {
-  if (!outbox_.acknowledged(notice.sequence)) return;
-  ++acknowledged_;
-  send_what_waits();
-}
-
-void Conversation::tell_drops(const std::vector<std::uint64_t>& sequences, const char* why) {
-  if (sequences.empty()) return;
-  dropped_ += sequences.size();
-  const auto [first, last] = std::minmax_element(sequences.begin(), sequences.end());
-  journal_.write(Severity::Warning, "dropped " + std::to_string(sequences.size()) + " messages (" +
-                                        std::to_string(*first) + " to " + std::to_string(*last) + "): " + why);
 }
 
 // ---- Silence
 
 void Conversation::look_for_silence() {
-  if (!session_) return;
-  constexpr core::Instant k_never = core::Instant::max();
-  const auto waiting_since = outbox_.waiting_since();
-  const core::Instant puback_due = waiting_since ? *waiting_since + settings_.config.failover.puback_timeout : k_never;
-  const core::Instant answer_due = questions_.empty() ? k_never : questions_.begin()->second.asked_at + k_answer_limit;
-  const core::Instant due = std::min(puback_due, answer_due);
-  if (due == k_never) return silence_timer_->disarm();
+  if (!session_ || questions_.empty()) return silence_timer_->disarm();
+  const core::Instant due = questions_.begin()->second.asked_at + k_answer_limit;
   if (loop_.now() < due) return silence_timer_->arm(due);
-  on_silent_(session_->attempt,
-             {core::Fault::Silent,
-              puback_due == due ? "has not acknowledged a message in time" : "has not answered about the twin in time",
-              {}});
+  on_silent_(session_->attempt, {core::Fault::Silent, "has not answered about the twin in time", {}});
 }
 
 // ---- Twin
@@ -236,11 +191,6 @@ void Conversation::on(const hub::CommandReceived& notice) {
   }
   const device::CommandOutcome outcome = device::take_command(notice.properties, notice.payload);
   journal_.write(outcome.known ? Severity::Info : Severity::Warning, outcome.journal);
-}
-
-std::string Conversation::account() const {
-  return std::to_string(sequence_) + " messages produced, " + std::to_string(acknowledged_) + " acknowledged, " +
-         std::to_string(dropped_) + " dropped, " + std::to_string(outbox_.queued()) + " waiting";
 }
 
 }  // namespace iotc_ha::daemon

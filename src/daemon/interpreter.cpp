@@ -1,5 +1,7 @@
 #include "interpreter.hpp"
 
+#include "repetition.hpp"
+
 #include <iotc_ha/azure/mqtt.hpp>
 #include <iotc_ha/azure/sas.hpp>
 
@@ -20,11 +22,9 @@ constexpr std::chrono::seconds k_dps_token_life = 1h;
 constexpr const char* k_transition_id = "e8b1d3c5a6f24b1c9d70f3a4827c5e16";
 constexpr const char* k_failover_id = "0c9f4a7be2d84a35b6c1d2f08e93a471";
 
-/// A failure that repeats is written the 1st, 2nd, 4th, 8th … time; between them it is there at debug level.
-bool worth_a_line(std::uint32_t repeat) { return (repeat & (repeat - 1)) == 0; }
-
 runtime::Severity severity_of(const core::effect::Announce& announce) {
-  // That an open session was lost is news each time: without it the journal would go on from a state that it has not
+  // Between the lines of a failure that repeats it is there at debug level. That an open session was lost is news each
+  // time: without it the journal would go on from a state that it has not
   // told.
   if (announce.from != "Connected" && !worth_a_line(announce.repeat)) return runtime::Severity::Debug;
   if (announce.to == "Halted") return runtime::Severity::Error;

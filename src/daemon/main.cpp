@@ -67,9 +67,9 @@ int run(const Options& options) {
   loop.on_signal(SIGINT, [&agent] { agent->stop(); });
   loop.on_signal(SIGHUP, [&agent] { agent->reload(); });
 
-  auto store = spool::Store::open(options.state_dir, loop.poster(), [&journal](const core::Error& error) {
-    journal.write(runtime::Severity::Error, error.what);
-  });
+  auto store =
+      spool::Store::open(options.state_dir, daemon::spool_limits(settings->config), loop,
+                         [&journal](const core::Error& error) { journal.write(runtime::Severity::Error, error.what); });
   if (!store) {
     journal.write(runtime::Severity::Critical, store.error().what);
     return EXIT_FAILURE;

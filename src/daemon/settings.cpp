@@ -22,6 +22,13 @@ core::Result<Settings> make_settings(config::Config config) {
   return Settings{std::move(config), std::move(*key)};
 }
 
+spool::Limits spool_limits(const config::Config& config) {
+  return {.bytes_max = config.spool.max_bytes,
+          .age_max = config.spool.max_age,
+          .drop_oldest = config.spool.when_full == config::Spool::WhenFull::DropOldest,
+          .replay_window = config.spool.replay_window};
+}
+
 bool connection_differs(const Settings& a, const Settings& b) {
   const auto what_counts = [](const Settings& s) {
     const auto& [device, provisioning, hub, failover, spool, sample, log] = s.config;

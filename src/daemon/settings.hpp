@@ -20,6 +20,8 @@ struct Settings {
 /// Derives what follows. Error BadCredential when the configured key cannot serve.
 [[nodiscard]] core::Result<Settings> make_settings(config::Config config);
 
+[[nodiscard]] spool::Limits spool_limits(const config::Config& config);
+
 /// True when the two would connect differently, so that a session opened under one is wrong under the other.
 [[nodiscard]] bool connection_differs(const Settings& a, const Settings& b);
 

@@ -325,8 +325,8 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
     });
   }
 
-  [[nodiscard]] bool is_open(core::AttemptId attempt) const {
-    return session && session->attempt == attempt && session->phase == Phase::Open;
+  [[nodiscard]] bool is(Phase phase, core::AttemptId attempt) const {
+    return session && session->attempt == attempt && session->phase == phase;
   }
 
   /// Ends Paho's part. True when the worker has come back from it.
@@ -354,7 +354,7 @@ Sessions::~Sessions() {
 void Sessions::open(core::AttemptId attempt, Endpoint endpoint) { inside_->open(attempt, std::move(endpoint)); }
 
 void Sessions::send(core::AttemptId attempt, core::Telemetry message) {
-  if (!inside_->is_open(attempt)) return;
+  if (!inside_->is(Phase::Open, attempt) && !inside_->is(Phase::Draining, attempt)) return;
   Session& session = *inside_->session;
   const std::uint32_t delivery =
       ++session.last_delivery == k_unwatched ? ++session.last_delivery : session.last_delivery;
@@ -367,19 +367,19 @@ void Sessions::send(core::AttemptId attempt, core::Telemetry message) {
 // with a limit of its own.
 
 void Sessions::report(core::AttemptId attempt, std::uint64_t rid, std::string patch_json) {
-  if (!inside_->is_open(attempt)) return;
+  if (!inside_->is(Phase::Open, attempt)) return;
   inside_->session->asked.insert(rid);
   inside_->publish(k_unwatched, azure::twin_patch_topic(rid), std::move(patch_json), 0);
 }
 
 void Sessions::get_twin(core::AttemptId attempt, std::uint64_t rid) {
-  if (!inside_->is_open(attempt)) return;
+  if (!inside_->is(Phase::Open, attempt)) return;
   inside_->session->asked.insert(rid);
   inside_->publish(k_unwatched, azure::twin_get_topic(rid), "", 0);
 }
 
 void Sessions::answer_method(core::AttemptId attempt, const std::string& rid, int status, std::string json) {
-  if (!inside_->is_open(attempt)) return;
+  if (!inside_->is(Phase::Open, attempt)) return;
   inside_->publish(k_unwatched, azure::method_response_topic(status, rid), std::move(json), 0);
 }
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include <functional>
+#include <limits>
 #include <map>
 
 namespace iotc_ha::lizard {
@@ -37,16 +38,17 @@ std::string text(const json& request, const char* key) { return request.value(ke
 
 void status(Lizard& lizard, const json&, Reply& reply) {
   const std::string dps_state = lizard.dps_state();
-  const std::vector<pid_t> pids = lizard.hub_pids();
+  const std::vector<pid_t> pids = lizard.pids();
   const bool ready = lizard.is_ready();
   const Settings& settings = lizard.settings();
-  say(reply, lizard.with_cloud([&](Cloud& cloud, DpsService& dps, core::WallTime) {
+  const std::string window = window_url(settings);
+  say(reply, lizard.look([&](const Cloud& cloud, const DpsService& dps, core::WallTime) {
     ordered_json hubs = ordered_json::array();
     for (std::size_t i = 0; i < cloud.hubs().size(); ++i) {
       const Hub& hub = cloud.hubs()[i];
       hubs.push_back({{"name", hub.name},
                       {"address", hub.address},
-                      {"port", settings.hub_port},
+                      {"port", settings.mqtt_port},
                       {"state", name_of(hub.state)},
                       {"connections", hub.connections},
                       {"refusals", hub.refusals},
@@ -74,9 +76,12 @@ void status(Lizard& lizard, const json&, Reply& reply) {
                         {"group_key", settings.group_key.reveal()},
                         {"central_token", settings.central_token.reveal()},
                         {"ca_file", lizard.certificate_file()},
+                        {"window", window.empty() ? ordered_json() : ordered_json(window)},
                         {"dps",
                          {{"address", dps_address(settings.network)},
                           {"port", settings.dps_port},
+                          {"mqtt_port", settings.mqtt_port},
+                          {"pid", pids.back()},
                           {"state", dps_state},
                           {"registrations", dps.registrations()},
                           {"polls", dps.polls()}}},
@@ -129,6 +134,11 @@ void throttle(Lizard& lizard, const json& request, Reply& reply) {
   say_done(reply, {});
 }
 
+void poison(Lizard& lizard, const json& request, Reply& reply) {
+  lizard.with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) { cloud.poison(text(request, "text"), now); });
+  say_done(reply, {});
+}
+
 void set_enabled(Lizard& lizard, const json& request, Reply& reply) {
   say_done(reply, lizard.with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
     return cloud.set_enabled(text(request, "device"), text(request, "command") == "enable", now);
@@ -137,7 +147,7 @@ void set_enabled(Lizard& lizard, const json& request, Reply& reply) {
 
 void twin(Lizard& lizard, const json& request, Reply& reply) {
   const auto document =
-      lizard.with_cloud([&](Cloud& cloud, auto&, auto) { return cloud.twin_of(text(request, "device")); });
+      lizard.look([&](const Cloud& cloud, auto&, auto) { return cloud.twin_of(text(request, "device")); });
   if (!document) return say_error(reply, document.error().what);
   reply.line(*document);
 }
@@ -151,25 +161,16 @@ void desired(Lizard& lizard, const json& request, Reply& reply) {
 }
 
 void command(Lizard& lizard, const json& request, Reply& reply) {
-  const milliseconds limit(request.value("timeout_ms", 30'000));
-  const auto call = lizard.with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
-    return cloud.call(text(request, "device"), text(request, "method"), text(request, "payload"), now);
-  });
-  if (!call) return say_error(reply, call.error().what);
-  const auto deadline = std::chrono::steady_clock::now() + limit;
-  std::uint64_t seen = 0;
-  std::optional<core::Result<CommandAnswer>> answer;
-  while (!answer && !reply.asker_is_gone() && std::chrono::steady_clock::now() < deadline) {
-    answer = lizard.with_cloud([&](Cloud& cloud, auto&, auto) { return cloud.answer_to(*call); });
-    if (!answer) lizard.wait_for_change(seen, k_follow_pause);
-  }
-  lizard.with_cloud([&](Cloud& cloud, auto&, auto) { cloud.forget(*call); });
-  if (!answer) return say_error(reply, "no answer within " + std::to_string(limit.count()) + " ms");
-  if (!*answer) return say_error(reply, answer->error().what);
+  const auto answer = lizard.call_device({.device = text(request, "device"),
+                                          .method = text(request, "method"),
+                                          .payload = text(request, "payload"),
+                                          .answer_limit = milliseconds(request.value("timeout_ms", 30'000))},
+                                         [&reply] { return reply.asker_is_gone(); });
+  if (!answer) return say_error(reply, answer.error().what);
   ordered_json payload;
-  if (!(*answer)->payload.empty()) payload = ordered_json::parse((*answer)->payload, nullptr, false);
-  if (payload.is_discarded()) return say_error(reply, "the device's answer is not JSON: " + (*answer)->payload);
-  say(reply, {{"status", (*answer)->status}, {"payload", std::move(payload)}});
+  if (!answer->payload.empty()) payload = ordered_json::parse(answer->payload, nullptr, false);
+  if (payload.is_discarded()) return say_error(reply, "the device's answer is not JSON: " + answer->payload);
+  say(reply, {{"status", answer->status}, {"payload", std::move(payload)}});
 }
 
 void c2d(Lizard& lizard, const json& request, Reply& reply) {
@@ -184,16 +185,18 @@ void c2d(Lizard& lizard, const json& request, Reply& reply) {
   say(reply, {{"mid", *mid}});
 }
 
-/// Sends the records after `since`, and those that are still to come if asked for. The lock is not held while sending.
+/// Sends the records after `since`, and those that are still to come if asked for; no more than `limit` of them. The
+/// lock is not held while sending.
 void stream(Lizard& lizard, const json& request, Reply& reply,
-            const std::function<std::vector<std::string>(Cloud&, std::uint64_t& since)>& next) {
+            const std::function<std::vector<std::string>(const Cloud&, std::uint64_t& since)>& next) {
   const bool follow = request.value("follow", false);
+  auto left = request.value("limit", std::numeric_limits<std::uint64_t>::max());
   std::uint64_t since = request.value("since", std::uint64_t{0});
   std::uint64_t seen = 0;
   while (!reply.asker_is_gone()) {
     const std::uint64_t before = since;
-    for (const std::string& line : lizard.with_cloud([&](Cloud&cloud, auto&, auto) { return next(cloud, since); })) {
-      if (!reply.line(line)) return;
+    for (const std::string& line : lizard.look([&](const Cloud&cloud, auto&, auto) { return next(cloud, since); })) {
+      if (!reply.line(line) || --left == 0) return;
     }
     if (since != before) continue;
     if (!follow) return;
@@ -206,7 +209,7 @@ void telemetry(Lizard& lizard, const json& request, Reply& reply) {
   const std::string hub = text(request, "hub");
   std::uint64_t count = 0;
   const bool count_only = request.value("count", false);
-  stream(lizard, request, reply, [&](Cloud& cloud, std::uint64_t& since) {
+  stream(lizard, request, reply, [&](const Cloud& cloud, std::uint64_t& since) {
     std::vector<std::string> lines;
     for (const Received& message : cloud.telemetry().after(since, k_batch)) {
       since = message.sequence;
@@ -219,12 +222,12 @@ void telemetry(Lizard& lizard, const json& request, Reply& reply) {
   });
   if (!count_only) return;
   const std::uint64_t dropped =
-      lizard.with_cloud([&](Cloud& cloud, auto&, auto) { return cloud.telemetry().dropped(); });
+      lizard.look([&](const Cloud& cloud, auto&, auto) { return cloud.telemetry().dropped(); });
   say(reply, {{"count", count}, {"dropped", dropped}});
 }
 
 void events(Lizard& lizard, const json& request, Reply& reply) {
-  stream(lizard, request, reply, [](Cloud& cloud, std::uint64_t& since) {
+  stream(lizard, request, reply, [](const Cloud& cloud, std::uint64_t& since) {
     std::vector<std::string> lines;
     for (const Occurrence& occurrence : cloud.occurrences().after(since, k_batch)) {
       since = occurrence.sequence;
@@ -239,10 +242,11 @@ void events(Lizard& lizard, const json& request, Reply& reply) {
 void Answers::answer(const std::string& request, Reply& reply) {
   using Command = void (*)(Lizard&, const json&, Reply&);
   static const std::map<std::string, Command> k_commands{
-      {"status", status},       {"config", config},     {"attack", attack},      {"revive", revive},
-      {"move", move},           {"throttle", throttle}, {"enable", set_enabled}, {"disable", set_enabled},
-      {"twin", twin},           {"desired", desired},   {"command", command},    {"c2d", c2d},
-      {"telemetry", telemetry}, {"events", events}};
+      {"status", status}, {"config", config},       {"attack", attack},
+      {"revive", revive}, {"move", move},           {"throttle", throttle},
+      {"poison", poison}, {"enable", set_enabled},  {"disable", set_enabled},
+      {"twin", twin},     {"desired", desired},     {"command", command},
+      {"c2d", c2d},       {"telemetry", telemetry}, {"events", events}};
   const json parsed = json::parse(request, nullptr, false);
   if (!parsed.is_object()) return say_error(reply, "the request is not a JSON object");
   try {

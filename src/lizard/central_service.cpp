@@ -1,14 +1,11 @@
 #include "central_service.hpp"
 
-#include <iotc_ha/azure/mqtt.hpp>
-#include <iotc_ha/azure/sas.hpp>
+#include "central_answers.hpp"
 
 #include <nlohmann/json.hpp>
 #include <openssl/evp.h>
 
 #include <array>
-#include <ctime>
-#include <random>
 
 namespace iotc_ha::lizard {
 namespace {
@@ -17,23 +14,6 @@ using nlohmann::json;
 
 constexpr std::chrono::minutes k_ttl_default{30};
 constexpr std::int64_t k_ttl_minutes_max = 24L * 60;
-
-std::string request_id() {
-  std::random_device device;
-  std::string text(16, '0');
-  for (char& c : text) c = "0123456789abcdef"[device() % 16];
-  return text;
-}
-
-HttpAnswer error(int status, const char* code, const std::string& message, core::WallTime now) {
-  return {
-      .status = status,
-      .body =
-          json{{"error",
-                {{"code", code}, {"message", message}, {"requestId", request_id()}, {"time", azure::iso8601_utc(now)}}}}
-              .dump(),
-      .headers = {}};
-}
 
 /// Opaque and stable: 64 hex digits.
 std::string hub_identifier(const Hub& hub) {
@@ -48,58 +28,47 @@ std::string hub_identifier(const Hub& hub) {
   return text;
 }
 
-/// httplib hands out header values percent-decoded.
-std::string as_httplib_gives_it(const std::string& value) { return azure::percent_decode(value).value_or(value); }
-
-/// `Tue, 18 May 2021 11:03:45 GMT`
-std::string rfc1123(core::WallTime when) {
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(when);
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  std::array<char, 64> text{};
-  const std::size_t size = std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &utc);
-  return {text.data(), size};
-}
-
 }  // namespace
 
 HttpAnswer CentralService::answer(const HttpRequest& request, core::WallTime now) {
-  if (as_httplib_gives_it(request.authorization) != as_httplib_gives_it(settings_.central_token.reveal())) {
-    return error(401, "Unauthorized", "The API token is missing or not valid.", now);
+  if (!is_authorized(request, settings_)) {
+    return central_error(401, "Unauthorized", "The API token is missing or not valid.", now);
   }
   constexpr std::string_view k_start = "/system/iothub/devices/";
   const std::size_t slash = request.path.rfind('/');
   if (!request.path.starts_with(k_start) || slash < k_start.size()) {
-    return error(404, "NotFound", "There is nothing at this path.", now);
+    return central_error(404, "NotFound", "There is nothing at this path.", now);
   }
   const std::string device = request.path.substr(k_start.size(), slash - k_start.size());
   const std::string action = request.path.substr(slash + 1);
   if (action != "manual-failover" && action != "manual-failback") {
-    return error(404, "NotFound", "There is nothing at this path.", now);
+    return central_error(404, "NotFound", "There is nothing at this path.", now);
   }
-  if (request.method != "POST") return error(405, "MethodNotAllowed", "Only POST is allowed here.", now);
-  if (!cloud_.devices().contains(device)) return error(404, "NotFound", "There is no device '" + device + "'.", now);
+  if (request.method != "POST") return central_error(405, "MethodNotAllowed", "Only POST is allowed here.", now);
+  if (!cloud_.devices().contains(device))
+    return central_error(404, "NotFound", "There is no device '" + device + "'.", now);
   return action == "manual-failover" ? fail_over(device, request.body, now) : fail_back(device, now);
 }
 
 HttpAnswer CentralService::fail_over(const std::string& id, const std::string& body, core::WallTime now) {
   const json options = body.empty() ? json::object() : json::parse(body, nullptr, false);
-  if (!options.is_object()) return error(422, "InvalidBody", "The body is not a JSON object.", now);
+  if (!options.is_object()) return central_error(422, "InvalidBody", "The body is not a JSON object.", now);
   std::chrono::minutes ttl = k_ttl_default;
   if (const auto found = options.find("ttl"); found != options.end()) {
     if (!found->is_number_integer() || *found < 1 || *found > k_ttl_minutes_max) {
-      return error(422, "InvalidBody", "ttl must be a whole number of minutes from 1 to 1440.", now);
+      return central_error(422, "InvalidBody", "ttl must be a whole number of minutes from 1 to 1440.", now);
     }
     ttl = std::chrono::minutes(found->get<std::int64_t>());
   }
   const Device& device = cloud_.devices().at(id);
   const auto& hubs = cloud_.hubs();
   if (hubs.size() < 2) {
-    return error(422, "UnprocessableContent", "The application has a single hub: there is none to fail over to.", now);
+    return central_error(422, "UnprocessableContent",
+                         "The application has a single hub: there is none to fail over to.", now);
   }
   if (device.ttl_until) {
-    return error(422, "UnprocessableContent",
-                 "The device is failed over already, until " + rfc1123(*device.ttl_until) + ".", now);
+    return central_error(422, "UnprocessableContent",
+                         "The device is failed over already, until " + rfc1123(*device.ttl_until) + ".", now);
   }
   const std::size_t before = device.assigned;
   std::size_t target = (before + 1) % hubs.size();
@@ -110,7 +79,7 @@ HttpAnswer CentralService::fail_over(const std::string& id, const std::string& b
     break;
   }
   if (const auto moved = cloud_.move(id, target, ttl, now); !moved) {
-    return error(422, "UnprocessableContent", moved.error().what, now);
+    return central_error(422, "UnprocessableContent", moved.error().what, now);
   }
   const std::string message =
       "Success! This device is now being failed over. You can check your device's status using 'iot central device "
@@ -123,7 +92,7 @@ HttpAnswer CentralService::fail_over(const std::string& id, const std::string& b
 
 HttpAnswer CentralService::fail_back(const std::string& id, core::WallTime now) {
   const auto left = cloud_.fail_back(id, now);
-  if (!left) return error(422, "UnprocessableContent", left.error().what, now);
+  if (!left) return central_error(422, "UnprocessableContent", left.error().what, now);
   return {.status = 200,
           .body = json{{"hubIdentifier", hub_identifier(cloud_.hubs()[*left])},
                        {"message", "Device has successfully failed back to its original hub"}}

@@ -1,5 +1,6 @@
 #include "cloud.hpp"
 
+#include "error_body.hpp"
 #include "network.hpp"
 
 #include <iotc_ha/azure/mqtt.hpp>
@@ -7,7 +8,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <random>
 
 namespace iotc_ha::lizard {
 namespace {
@@ -17,16 +17,6 @@ constexpr std::size_t k_cloud_messages_max = 50;
 
 core::Error unknown_device(const std::string& id) {
   return {core::Fault::InvalidPayload, "no device '" + id + "' has ever registered"};
-}
-
-std::string random_id() {
-  static constexpr std::string_view k_digits = "0123456789abcdef";
-  std::random_device device;
-  std::string text = "xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx";
-  for (char& c : text) {
-    if (c == 'x') c = k_digits[device() % 16];
-  }
-  return text;
 }
 
 }  // namespace
@@ -103,9 +93,16 @@ void Cloud::revive(std::size_t hub, core::WallTime now) {
   note(now, "revived", "", hubs_[hub].name, "was " + was);
 }
 
+void Cloud::poison(std::string text, core::WallTime now) {
+  poison_ = std::move(text);
+  for (std::size_t hub = 0; hub < hubs_.size(); ++hub) order(hub, {.kind = FrameKind::Poison, .body = poison_});
+  note(now, poison_.empty() ? "unpoisoned" : "poison", "", "", poison_);
+}
+
 void Cloud::started(std::size_t hub, core::WallTime now) {
   sessions_lost(hub, now);
   ++hubs_[hub].incarnation;
+  order(hub, {.kind = FrameKind::Poison, .body = poison_});
 }
 
 void Cloud::sessions_lost(std::size_t hub, core::WallTime now) {
@@ -121,6 +118,7 @@ void Cloud::receive(std::size_t hub, const Frame& frame, core::WallTime now) {
   if (device == nullptr) return;  // of a session that has been replaced meanwhile
   if (frame.kind == FrameKind::Subscribe) subscribed(*device, frame);
   if (frame.kind == FrameKind::Publish) published(*device, frame, now);
+  if (frame.kind == FrameKind::Poisoned) note(now, "poisoned", device->id, hubs_[hub].name, "");
   if (frame.kind == FrameKind::Completed) {
     std::erase_if(device->cloud_messages, [&](const CloudMessage& message) { return message.topic == frame.topic; });
   }
@@ -225,7 +223,7 @@ core::Result<std::uint64_t> Cloud::patch_desired(const std::string& id, std::str
   auto found = find(id);
   if (!found) return tl::unexpected(found.error());
   Device& device = **found;
-  auto pushed = device.twin.patch_desired(patch);
+  auto pushed = device.twin.patch_desired(patch, now);
   if (!pushed) return tl::unexpected(pushed.error());
   const std::uint64_t version = device.twin.desired_version();
   const bool online = device.session && device.session->desired;
@@ -249,7 +247,7 @@ core::Result<std::string> Cloud::send(const std::string& id, std::string body, c
     return core::fail(core::Fault::InvalidPayload,
                       "device '" + id + "' has " + std::to_string(k_cloud_messages_max) + " messages waiting already");
   }
-  CloudMessage message{.mid = random_id(), .topic = {}, .body = std::move(body), .handed_to = {}};
+  CloudMessage message{.mid = random_uuid(), .topic = {}, .body = std::move(body), .handed_to = {}};
   core::Properties bag{{"$.mid", message.mid}, {"$.to", "/devices/" + id + "/messages/deviceBound"}};
   std::ranges::move(properties, std::back_inserter(bag));
   bag.emplace_back("iothub-ack", "none");
@@ -283,9 +281,9 @@ core::Result<std::uint64_t> Cloud::call(const std::string& id, const std::string
   auto found = find(id);
   if (!found) return tl::unexpected(found.error());
   const Device& device = **found;
-  if (!device.session) return core::fail(core::Fault::InvalidPayload, "device '" + id + "' is not connected");
+  if (!device.session) return core::fail(core::Fault::Unreachable, "device '" + id + "' is not connected");
   if (!device.session->methods) {
-    return core::fail(core::Fault::InvalidPayload,
+    return core::fail(core::Fault::Unreachable,
                       "device '" + id + "' is connected but has not subscribed to direct methods");
   }
   const std::uint64_t request = ++last_call_;
@@ -297,12 +295,12 @@ core::Result<std::uint64_t> Cloud::call(const std::string& id, const std::string
                               .connection = device.session->connection,
                               .name = id,
                               .topic = "$iothub/methods/POST/" + method + "/?$rid=" + rid,
-                              .body = std::move(payload)});
+                              .body = payload.empty() ? "null" : std::move(payload)});  // a hub sends JSON always
   note(now, "command", id, hubs_[device.session->hub].name, method);
   return request;
 }
 
-std::optional<core::Result<CommandAnswer>> Cloud::answer_to(std::uint64_t request) {
+std::optional<core::Result<CommandAnswer>> Cloud::answer_to(std::uint64_t request) const {
   const auto found = calls_.find(request);
   return found == calls_.end() ? std::nullopt : found->second.answer;
 }

@@ -42,6 +42,7 @@ struct Hub {
 struct Session {
   std::size_t hub = 0;
   std::uint64_t connection = 0;
+  core::WallTime since{};
   core::WallTime expiry{};
   bool twin = false;     ///< subscribed in this session to twin responses,
   bool desired = false;  ///< desired patches,
@@ -95,6 +96,9 @@ class Cloud {
   void attack(std::size_t hub, HubState state, std::uint8_t refusal_code, core::WallTime now);
   void drop_sessions(std::size_t hub, core::WallTime now);
   void revive(std::size_t hub, core::WallTime now);
+  /// Every hub closes the connection of a device that sends a body with this text in it; "": none does any more.
+  void poison(std::string text, core::WallTime now);
+  [[nodiscard]] const std::string& poison() const noexcept { return poison_; }
   /// A mosquitto process was started for this hub; all sessions with the one before are over.
   void started(std::size_t hub, core::WallTime now);
   /// The mosquitto process has ended, or its connections have been reset.
@@ -124,10 +128,11 @@ class Cloud {
   /// Queues a message to a device. Returns its id.
   [[nodiscard]] core::Result<std::string> send(const std::string& id, std::string body, core::Properties properties,
                                                core::WallTime now);
-  /// Calls a direct method. The answer is there when answer_to(request) says so.
+  /// Calls a direct method. The answer is there when answer_to(request) says so. Error Unreachable: the device is
+  /// not connected, or does not listen to methods.
   [[nodiscard]] core::Result<std::uint64_t> call(const std::string& id, const std::string& method, std::string payload,
                                                  core::WallTime now);
-  [[nodiscard]] std::optional<core::Result<CommandAnswer>> answer_to(std::uint64_t request);
+  [[nodiscard]] std::optional<core::Result<CommandAnswer>> answer_to(std::uint64_t request) const;
   void forget(std::uint64_t request) { calls_.erase(request); }
 
   // Time
@@ -174,6 +179,7 @@ class Cloud {
 
   const Settings& settings_;
   std::vector<Hub> hubs_;
+  std::string poison_;
   std::map<std::string, Device, std::less<>> devices_;
   std::map<std::pair<std::size_t, std::uint64_t>, std::string> device_of_connection_;
   std::multimap<core::WallTime, Timer> timers_;

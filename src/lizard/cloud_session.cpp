@@ -1,6 +1,7 @@
 // What a device does on its connection to a hub.
 
 #include "cloud.hpp"
+#include "error_body.hpp"
 
 #include <iotc_ha/azure/sas.hpp>
 
@@ -15,6 +16,8 @@ constexpr std::uint8_t k_mqtt_3_1_1 = 4;
 constexpr std::uint8_t k_bad_protocol = 1;
 constexpr std::uint8_t k_bad_user_name = 4;
 constexpr std::uint8_t k_not_authorized = 5;
+constexpr int k_argument_invalid = 400004;
+constexpr int k_too_large = 413001;
 /// No real token lives longer; a timer for year 9999 would overflow the clock.
 constexpr std::chrono::hours k_session_life_max{24 * 366};
 
@@ -86,7 +89,7 @@ void Cloud::connect(std::size_t hub_index, const Frame& frame, core::WallTime no
   }
   ++hub.connections;
   ++device.connections;
-  device.session = Session{.hub = hub_index, .connection = frame.connection, .expiry = verdict.expiry};
+  device.session = Session{.hub = hub_index, .connection = frame.connection, .since = now, .expiry = verdict.expiry};
   device_of_connection_[{hub_index, frame.connection}] = device.id;
   timers_.emplace(verdict.expiry, Timer{Timer::Kind::TokenExpiry, device.id, frame.connection, hub_index});
   note(now, "connected", device.id, hub.name, "");
@@ -152,12 +155,14 @@ void Cloud::published(Device& device, const Frame& frame, core::WallTime now) {
   std::string body;
   if (frame.topic.starts_with("$iothub/twin/GET/")) {
     body = device.twin.document();
-  } else if (const auto patched = device.twin.patch_reported(frame.body)) {
+  } else if (const auto patched = device.twin.patch_reported(frame.body, now)) {
     status = "204";
     version = "&$version=" + std::to_string(*patched);
     note(now, "reported", device.id, hubs_[device.session->hub].name, "version " + std::to_string(*patched));
   } else {
-    status = patched.error().fault == core::Fault::PayloadTooLarge ? "413" : "400";
+    const bool too_large = patched.error().fault == core::Fault::PayloadTooLarge;
+    status = too_large ? "413" : "400";
+    body = error_body(too_large ? k_too_large : k_argument_invalid, patched.error().what, now);
     note(now, "reported", device.id, hubs_[device.session->hub].name, status + ": " + patched.error().what);
   }
   if (!device.session->twin) return;  // nobody listens for the answer

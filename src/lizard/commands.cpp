@@ -3,27 +3,20 @@
 #include "configuration.hpp"
 #include "control.hpp"
 #include "files.hpp"
-#include "network.hpp"
 #include "print.hpp"
 #include "run.hpp"
-
-#include <iotc_ha/azure/sas.hpp>
+#include "run_options.hpp"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <cstdio>
 #include <deque>
-#include <filesystem>
 #include <functional>
 #include <iostream>
 #include <string>
 #include <utility>
 #include <vector>
-
-#ifndef IOTC_HA_LIZARD_PLUGIN_DIR
-#error "the build must say where the plugin is installed"
-#endif
 
 namespace iotc_ha::lizard {
 namespace {
@@ -67,14 +60,6 @@ int request(const Common& common, const ordered_json& question, const std::funct
 
 void say_nothing(const ordered_json&) {}
 
-std::string plugin_file() {
-  constexpr const char* k_name = "iotc_ha_lizard_hub.so";
-  std::error_code error;
-  const auto beside = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / k_name;
-  if (!error && std::filesystem::exists(beside, error)) return beside.string();
-  return std::string(IOTC_HA_LIZARD_PLUGIN_DIR) + "/" + k_name;
-}
-
 /// The command line as a whole: each command adds itself, and leaves what is to be done in `action`.
 class CommandLine {
  public:
@@ -101,13 +86,7 @@ class CommandLine {
   Common common_;
   int status_ = 0;
 
-  Settings settings_;
-  std::string group_key_;
-  std::string central_token_;
-  std::vector<std::string> device_keys_;
-  std::int64_t retry_after_s_ = 3;
-  int refusal_ = 5;
-  bool no_auto_failover_ = false;
+  RunOptions run_options_;
 
   std::string device_;
   std::string hub_;
@@ -124,6 +103,7 @@ class CommandLine {
   std::int64_t throttle_retry_after_s_ = 10;
   std::int64_t for_s_ = 0;
   std::uint64_t since_ = 0;
+  std::uint64_t limit_ = 0;
   bool off_ = false;
   bool follow_ = false;
   bool count_ = false;
@@ -150,63 +130,13 @@ CLI::App* CommandLine::add(const std::string& name, const std::string& descripti
 
 void CommandLine::add_run() {
   CLI::App* run = add("run", "Start the virtual Azure and stay in the foreground");
-  run->add_option("--network", settings_.network, "Loopback network: DPS on .1, hub-a on .10, hub-b on .11 ...")
-      ->capture_default_str();
-  run->add_option("--hubs", settings_.hubs, "Number of hubs")
-      ->check(CLI::Range(std::size_t{1}, k_hubs_max))
-      ->capture_default_str();
-  run->add_option("--home", settings_.home, "Hub to which new devices are allocated")->capture_default_str();
-  run->add_option("--dps-port", settings_.dps_port, "Port of DPS and IoT Central")
-      ->check(CLI::Range(1, 65535))
-      ->capture_default_str();
-  run->add_option("--id-scope", settings_.id_scope, "ID scope of DPS")->capture_default_str();
-  run->add_option("--group-key", group_key_, "Key of the enrolment group, base64 (default: made once and kept)");
-  run->add_option("--device-key", device_keys_, "Individual enrolment, ID=BASE64 (may be repeated)");
-  run->add_option("--central-token", central_token_, "API token of IoT Central (default: made once and kept)");
-  run->add_option("--assigning-polls", settings_.assigning_polls, "Answers with 'assigning' before 'assigned'")
-      ->check(CLI::Range(0U, 1000U))
-      ->capture_default_str();
-  run->add_option("--retry-after", retry_after_s_, "Seconds that DPS asks a device to wait between polls")
-      ->check(CLI::Range(std::int64_t{0}, std::int64_t{3600}))
-      ->capture_default_str();
-  run->add_option("--refusal", refusal_, "CONNACK code for a device that is disabled or assigned elsewhere")
-      ->check(CLI::IsMember({3, 5}))
-      ->capture_default_str();
-  run->add_flag("--no-auto-failover", no_auto_failover_, "DPS goes on naming a hub that is attacked");
-  run->add_option("--keep", settings_.keep, "Telemetry messages kept")
-      ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}))
-      ->capture_default_str();
-  run->add_option("--plugin", settings_.plugin, "The hubs' mosquitto plugin");
-  run->add_option("--mosquitto", settings_.mosquitto, "The mosquitto program")->capture_default_str();
-  run->add_flag("--verbose", settings_.verbose, "Print each telemetry message");
-  run->add_flag("--quiet", settings_.quiet, "Print no events");
+  run_options_.add_to(*run);
   on(run, [this] {
     if (common_.state_dir.empty()) {
       return fail(common_, "neither XDG_RUNTIME_DIR nor --state-dir says where to keep the state");
     }
-    if (const auto network = checked_network(settings_.network); !network) return fail(common_, network.error().what);
-    bool home_exists = false;
-    for (std::size_t i = 0; i < settings_.hubs; ++i) home_exists = home_exists || hub_name(i) == settings_.home;
-    if (!home_exists) return fail(common_, "--home " + settings_.home + ": there is no such hub");
-    settings_.state_dir = common_.state_dir;
-    settings_.group_key = core::Secret(group_key_);
-    settings_.central_token = core::Secret(central_token_);
-    settings_.retry_after = std::chrono::seconds(retry_after_s_);
-    settings_.refusal = static_cast<std::uint8_t>(refusal_);
-    settings_.auto_failover = !no_auto_failover_;
-    if (settings_.plugin.empty()) settings_.plugin = plugin_file();
-    if (!group_key_.empty() && !azure::derive_device_key(settings_.group_key, "any")) {
-      return fail(common_, "--group-key is not a base64 key of 16 to 64 bytes");
-    }
-    for (const std::string& enrolment : device_keys_) {
-      const std::size_t at = enrolment.find('=');
-      const core::Secret key(at == std::string::npos ? "" : enrolment.substr(at + 1));
-      if (!azure::derive_device_key(key, "any")) {
-        return fail(common_, "--device-key '" + enrolment.substr(0, at) + "': expected ID=BASE64, 16 to 64 bytes");
-      }
-      settings_.device_keys[enrolment.substr(0, at)] = key;
-    }
-    return lizard::run(settings_, common_.json);
+    const auto settings = run_options_.settings(common_.state_dir);
+    return settings ? lizard::run(*settings, common_.json) : fail(common_, settings.error().what);
   });
 }
 
@@ -266,6 +196,14 @@ void CommandLine::add_attacks() {
     ordered_json question{{"command", "throttle"}, {"off", off_}, {"retry_after", throttle_retry_after_s_}};
     if (for_s_ > 0) question["for"] = for_s_;
     return request(common_, question, say_nothing);
+  });
+
+  CLI::App* poison = add("poison", "Let every hub drop the session of a device that sends this text");
+  auto* text = poison->add_option("text", payload_, "What makes a body poison, wherever it stands in it");
+  poison->add_flag("--off", off_, "Let hubs take everything again")->excludes(text);
+  on(poison, [this] {
+    if (!off_ && payload_.empty()) return fail(common_, "neither a text nor --off was given");
+    return request(common_, {{"command", "poison"}, {"text", payload_}}, say_nothing);
   });
 }
 
@@ -352,11 +290,13 @@ void CommandLine::add_records() {
   telemetry->add_option("--device", name_, "Of this device only");
   telemetry->add_option("--hub", hub_, "Of this hub only");
   telemetry->add_option("--since", since_, "After this sequence number");
+  auto* limit = telemetry->add_option("--limit", limit_, "No more than so many")->check(CLI::Range(1, 100'000'000));
   auto* follow = telemetry->add_flag("--follow", follow_, "Go on with what is still to come");
-  telemetry->add_flag("--count", count_, "Print their number only")->excludes(follow);
+  telemetry->add_flag("--count", count_, "Print their number only")->excludes(follow)->excludes(limit);
   on(telemetry, [this] {
-    const ordered_json question{{"command", "telemetry"}, {"device", name_},   {"hub", hub_},
-                                {"since", since_},        {"follow", follow_}, {"count", count_}};
+    ordered_json question{{"command", "telemetry"}, {"device", name_},   {"hub", hub_},
+                          {"since", since_},        {"follow", follow_}, {"count", count_}};
+    if (limit_ > 0) question["limit"] = limit_;
     return request(common_, question, count_ ? print_count : print_telemetry);
   });
 

@@ -44,6 +44,11 @@ std::string device_configuration(const Settings& settings, const std::string& de
   return text;
 }
 
+std::string window_url(const Settings& settings) {
+  if (settings.window_port == 0) return "";
+  return "http://" + dps_address(settings.network) + ":" + std::to_string(settings.window_port) + "/";
+}
+
 std::string default_state_dir() {
   if (std::string given = from_environment("IOTC_HA_LIZARD_STATE"); !given.empty()) return given;
   if (std::string service = from_environment("RUNTIME_DIRECTORY"); !service.empty()) return service;

@@ -57,19 +57,27 @@ bool send_all(int socket, std::string_view text) {
   return true;
 }
 
+class SocketReply : public Reply {
+ public:
+  explicit SocketReply(int socket) : socket_(socket) {}
+
+  bool line(std::string_view text) override {
+    if (!gone_) gone_ = !send_all(socket_, std::string(text) + "\n");
+    return !gone_;
+  }
+  [[nodiscard]] bool asker_is_gone() const override {
+    pollfd hung{.fd = socket_, .events = POLLRDHUP, .revents = 0};
+    return gone_ || poll(&hung, 1, 0) > 0;
+  }
+
+ private:
+  int socket_;
+  bool gone_ = false;
+};
+
 }  // namespace
 
 std::string control_path(const std::string& state_dir) { return state_dir + "/control"; }
-
-bool Reply::line(std::string_view text) {
-  if (!gone_) gone_ = !send_all(socket_, std::string(text) + "\n");
-  return !gone_;
-}
-
-bool Reply::asker_is_gone() const {
-  pollfd hung{.fd = socket_, .events = POLLRDHUP, .revents = 0};
-  return gone_ || poll(&hung, 1, 0) > 0;
-}
 
 core::Result<void> ControlServer::open(const std::string& path) {
   sockaddr_un address{};
@@ -112,7 +120,7 @@ void ControlServer::run() {
       return conversation.over;
     });
     if (conversations_.size() >= k_conversations_max) {
-      Reply(socket.get()).line(R"({"error":"too many commands at once"})");
+      SocketReply(socket.get()).line(R"({"error":"too many commands at once"})");
       continue;
     }
     Conversation& conversation = conversations_.emplace_back();
@@ -123,7 +131,7 @@ void ControlServer::run() {
 
 void ControlServer::converse(Conversation& conversation) {
   const std::string request = read_request(conversation.socket.get());
-  Reply reply(conversation.socket.get());
+  SocketReply reply(conversation.socket.get());
   answer_(request, reply);
   shutdown(conversation.socket.get(), SHUT_RDWR);
   const std::lock_guard lock(mutex_);

@@ -20,14 +20,10 @@ namespace iotc_ha::lizard {
 /// Where an answer goes.
 class Reply {
  public:
-  explicit Reply(int socket) : socket_(socket) {}
+  virtual ~Reply() = default;
   /// Sends a line. False when the asker has gone.
-  bool line(std::string_view text);
-  [[nodiscard]] bool asker_is_gone() const;
-
- private:
-  int socket_;
-  bool gone_ = false;
+  virtual bool line(std::string_view text) = 0;
+  [[nodiscard]] virtual bool asker_is_gone() const = 0;
 };
 
 class ControlServer {

@@ -1,5 +1,6 @@
 #include "dps_service.hpp"
 
+#include "error_body.hpp"
 #include "network.hpp"
 
 #include <iotc_ha/azure/mqtt.hpp>
@@ -8,7 +9,6 @@
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <random>
 
 namespace iotc_ha::lizard {
 namespace {
@@ -20,25 +20,9 @@ constexpr std::size_t k_polls_max = 5;
 constexpr std::chrono::seconds k_poll_window{10};
 constexpr std::size_t k_body_bytes_max = 96UL * 1024;
 
-std::string random_hex(std::size_t digits) {
-  static constexpr std::string_view k_digits = "0123456789abcdef";
-  std::random_device device;
-  std::string text(digits, '0');
-  for (char& c : text) c = k_digits[device() % 16];
-  return text;
-}
-
-std::string tracking_id() {
-  return random_hex(8) + "-" + random_hex(4) + "-" + random_hex(4) + "-" + random_hex(4) + "-" + random_hex(12);
-}
-
 HttpAnswer error(int code, const std::string& message, core::WallTime now) {
   return {.status = code / 1000,
-          .body = json{{"errorCode", code},
-                       {"trackingId", tracking_id()},
-                       {"message", message},
-                       {"timestampUtc", azure::iso8601_utc(now)}}
-                      .dump(),
+          .body = error_body(code, message, now),
           .headers = {{"x-ms-error-code", std::to_string(code)}}};
 }
 
@@ -125,16 +109,13 @@ std::optional<DpsService::Route> DpsService::route_of(std::string_view path) {
   return route;
 }
 
-std::optional<HttpAnswer> DpsService::unauthorized(const Route& route, const HttpRequest& request,
-                                                   core::WallTime now) const {
-  const auto token = azure::parse_token(request.authorization);
-  const auto key = cloud_.key_of(route.registration_id);
+bool DpsService::accepts(const std::string& scope, const std::string& registration_id, const std::string& text,
+                         core::WallTime now) const {
+  const auto token = azure::parse_token(text);
+  const auto key = cloud_.key_of(registration_id);
   const auto resource = token ? azure::percent_decode(token->encoded_resource) : core::Result<std::string>("");
-  const bool valid = token && key && resource &&
-                     equal_without_case(*resource, route.scope + "/registrations/" + route.registration_id) &&
-                     token->key_name == "registration" && token->expiry > now && is_signed(*token, *resource, *key);
-  if (valid) return std::nullopt;
-  return error(401002, "Unauthorized", now);
+  return token && key && resource && equal_without_case(*resource, scope + "/registrations/" + registration_id) &&
+         token->key_name == "registration" && token->expiry > now && is_signed(*token, *resource, *key);
 }
 
 HttpAnswer DpsService::answer(const HttpRequest& request, core::WallTime now) {
@@ -144,9 +125,9 @@ HttpAnswer DpsService::answer(const HttpRequest& request, core::WallTime now) {
   if (!route) return error(404000, "There is nothing at this path.", now);
   if (request.api_version.empty()) return error(400000, "The query parameter api-version is missing.", now);
   if (route->scope != settings_.id_scope) return error(404201, "The ID scope is unknown.", now);
-  if (auto refused = unauthorized(*route, request, now)) {
+  if (!accepts(route->scope, route->registration_id, request.authorization, now)) {
     cloud_.note(now, "unauthorized", route->registration_id, "", "DPS does not accept the token");
-    return *refused;
+    return error(401002, "Unauthorized", now);
   }
   if (request.method == "PUT" && route->rest == "register") return start(*route, request, now);
   if (request.method == "GET" && route->rest.starts_with("operations/")) {
@@ -170,7 +151,7 @@ HttpAnswer DpsService::start(const Route& route, const HttpRequest& request, cor
   if (!key) return error(401002, "Unauthorized", now);
   cloud_.registered(route.registration_id, *key, model_of(body), now);
   ++registrations_;
-  const std::string operation_id = "5." + random_hex(16) + "." + tracking_id();
+  const std::string operation_id = "5." + random_hex(16) + "." + random_uuid();
   operations_[operation_id] = {.registration_id = route.registration_id, .assigning_left = settings_.assigning_polls};
   operation_order_.push_back(operation_id);
   if (operation_order_.size() > k_operations_max) {
@@ -192,7 +173,7 @@ HttpAnswer DpsService::assigning(const std::string& operation_id, const Route& r
           .body = json{{"operationId", operation_id}, {"status", "assigning"}}.dump(),
           .headers = {{"Retry-After", std::to_string(settings_.retry_after.count())},
                       {"Location", location},
-                      {"x-ms-request-id", tracking_id()}}};
+                      {"x-ms-request-id", random_uuid()}}};
 }
 
 HttpAnswer DpsService::poll(const Route& route, const std::string& operation_id, core::WallTime now) {
@@ -225,7 +206,7 @@ HttpAnswer DpsService::decided(const std::string& operation_id, const std::strin
     body["registrationState"] = registration_state(device, "");
     cloud_.note(now, "registered", id, "", "disabled");
   }
-  return {.status = 200, .body = body.dump(), .headers = {{"x-ms-request-id", tracking_id()}}};
+  return {.status = 200, .body = body.dump(), .headers = {{"x-ms-request-id", random_uuid()}}};
 }
 
 HttpAnswer DpsService::look_up(const Route& route, core::WallTime now) const {

@@ -30,6 +30,10 @@ class DpsService {
   [[nodiscard]] bool is_throttled(core::WallTime now) const;
   /// Answers 503.
   void refuse(bool on) { refusing_ = on; }
+  [[nodiscard]] bool is_refusing() const noexcept { return refusing_; }
+  /// True when the token is good now for registering under this id.
+  [[nodiscard]] bool accepts(const std::string& scope, const std::string& registration_id, const std::string& token,
+                             core::WallTime now) const;
 
   [[nodiscard]] std::uint64_t registrations() const noexcept { return registrations_; }
   [[nodiscard]] std::uint64_t polls() const noexcept { return polls_; }
@@ -50,8 +54,6 @@ class DpsService {
   };
 
   [[nodiscard]] static std::optional<Route> route_of(std::string_view path);
-  [[nodiscard]] std::optional<HttpAnswer> unauthorized(const Route& route, const HttpRequest& request,
-                                                       core::WallTime now) const;
   HttpAnswer start(const Route& route, const HttpRequest& request, core::WallTime now);
   HttpAnswer poll(const Route& route, const std::string& operation_id, core::WallTime now);
   HttpAnswer look_up(const Route& route, core::WallTime now) const;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@ struct HttpRequest {
   std::string authorization;
   std::string content_type;
   std::string body;
+  std::function<bool()> caller_is_gone = [] { return false; };  ///< asked by what waits before it answers
 };
 
 struct HttpAnswer {

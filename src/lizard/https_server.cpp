@@ -9,6 +9,9 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <condition_variable>
@@ -133,20 +136,40 @@ void reset_connections(const std::string& text, std::uint16_t port) {
   closedir(directory);
 }
 
+/// httplib lends the connection for looking at it; nobody else uses it while its request is being answered.
+SSL* connection_of(const httplib::Request& request) { return const_cast<SSL*>(request.ssl); }
+
+/// httplib does not read the body of a GET, which would then be taken for the next request; Microsoft's client for
+/// Node.js sends one with each poll. httplib has read nothing beyond the header, so that the body comes next.
+void take_body_of_get(const httplib::Request& request) {
+  if (request.method != "GET") return;
+  std::array<char, 4096> bytes{};
+  auto left = request.get_header_value<std::uint64_t>("Content-Length");
+  while (left > 0) {
+    const int wanted = static_cast<int>(std::min<std::uint64_t>(left, bytes.size()));
+    const int count = SSL_read(connection_of(request), bytes.data(), wanted);
+    if (count <= 0) return;  // the next read fails too, and httplib ends the connection
+    left -= static_cast<std::uint64_t>(count);
+  }
+}
+
 }  // namespace
 
 struct HttpsServer::Running {
   Running(const Place& place, const Answer& answer);
   void serve(const httplib::Request& request, httplib::Response& response);
+  [[nodiscard]] HttpAnswer upgrade(const httplib::Request& request);
 
   Gate gate;
+  std::atomic<bool> closing = false;
   const Answer& answer;
+  const WebSocketDoor& door;
   httplib::SSLServer server;
   std::thread thread;
 };
 
 HttpsServer::Running::Running(const Place& place, const Answer& answering)
-    : answer(answering), server([&place](SSL_CTX& context) {
+    : answer(answering), door(place.door), server([&place](SSL_CTX& context) {
         SSL_CTX_set_min_proto_version(&context, TLS1_2_VERSION);
         return SSL_CTX_use_certificate_chain_file(&context, place.certificate_file.c_str()) == 1 &&
                SSL_CTX_use_PrivateKey_file(&context, place.key_file.c_str(), SSL_FILETYPE_PEM) == 1;
@@ -176,15 +199,36 @@ HttpsServer::Running::Running(const Place& place, const Answer& answering)
 
 void HttpsServer::Running::serve(const httplib::Request& request, httplib::Response& response) {
   gate.pass();
-  const HttpAnswer result = answer({.method = request.method,
-                                    .path = request.path,
-                                    .api_version = request.get_param_value("api-version"),
-                                    .authorization = request.get_header_value("Authorization"),
-                                    .content_type = request.get_header_value("Content-Type"),
-                                    .body = request.body});
+  take_body_of_get(request);
+  const bool at_the_door = request.method == "GET" && request.has_header("Upgrade") &&
+                           std::ranges::find(door.paths, request.path) != door.paths.end();
+  const HttpAnswer result = at_the_door ? upgrade(request)
+                                        : answer({.method = request.method,
+                                                  .path = request.path,
+                                                  .api_version = request.get_param_value("api-version"),
+                                                  .authorization = request.get_header_value("Authorization"),
+                                                  .content_type = request.get_header_value("Content-Type"),
+                                                  .body = request.body,
+                                                  .caller_is_gone = [this] { return closing.load(); }});
   response.status = result.status;
   for (const auto& [name, value] : result.headers) response.set_header(name, value);
   response.set_content(result.body, "application/json; charset=utf-8");
+}
+
+/// Serves the WebSocket to its end. The answer after that is for a connection that is shut down already: httplib cannot
+/// write it, and buries the connection.
+HttpAnswer HttpsServer::Running::upgrade(const httplib::Request& request) {
+  const std::string key = request.get_header_value("Sec-WebSocket-Key");
+  const std::string objection = objection_to({.upgrade = request.get_header_value("Upgrade"),
+                                              .version = request.get_header_value("Sec-WebSocket-Version"),
+                                              .key = key,
+                                              .protocols = request.get_header_value("Sec-WebSocket-Protocol")});
+  if (!objection.empty()) return {.status = 400, .body = R"({"message":")" + objection + "\"}", .headers = {}};
+  const auto hold = [this] { gate.pass(); };
+  const bool served = serve_websocket(connection_of(request), key, door, hold);
+  hold();
+  if (served) return {.status = 500, .body = "", .headers = {{"Connection", "close"}}};
+  return {.status = 503, .body = R"({"message":"The service is unavailable."})", .headers = {}};
 }
 
 HttpsServer::HttpsServer(Place place, Answer answer) : place_(std::move(place)), answer_(std::move(answer)) {}
@@ -219,6 +263,7 @@ core::Result<void> HttpsServer::open() {
 
 void HttpsServer::close() {
   if (!running_) return;
+  running_->closing = true;
   running_->server.stop();
   reset_connections(place_.address, place_.port);
   running_->gate.open();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "http.hpp"
+#include "websocket_door.hpp"
 
 #include <iotc_ha/core/error.hpp>
 
@@ -11,8 +12,8 @@
 
 namespace iotc_ha::lizard {
 
-/// An HTTPS server that can be attacked. One thread opens, closes and attacks it; answers are made on threads of its
-/// own.
+/// An HTTPS server that can be attacked, with a door for MQTT over WebSocket. One thread opens, closes and attacks it;
+/// answers are made, and WebSockets are served, on threads of its own.
 class HttpsServer {
  public:
   using Answer = std::function<HttpAnswer(const HttpRequest&)>;
@@ -21,6 +22,7 @@ class HttpsServer {
     std::uint16_t port;
     std::string certificate_file;
     std::string key_file;
+    WebSocketDoor door;
   };
 
   HttpsServer(Place place, Answer answer);

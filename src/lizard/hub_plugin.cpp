@@ -1,5 +1,6 @@
-// The plugin in a hub's mosquitto: a thin shim. It knows the topics of the protocol; all else is decided by the cloud,
-// at the other end of the socket whose number stands in IOTC_HA_LIZARD_LINK.
+// The plugin in the mosquitto of a hub, or of DPS (plugin_opt_service dps): a thin shim. It knows the topics of the
+// protocol; all else is decided by the cloud, at the other end of the socket whose number stands in
+// IOTC_HA_LIZARD_LINK.
 
 #include "hub_tap.hpp"
 #include "link.hpp"
@@ -34,10 +35,12 @@ constexpr std::uint32_t k_d2c_bytes_max = 256U * 1024U;
 /// All that this process knows; mosquitto has one thread.
 struct Hub {
   int socket = -1;
+  bool is_dps = false;
   bool announced = false;
   std::uint64_t last_connection = 0;
   FrameReader reader;
   std::deque<Frame> waiting;
+  std::string poison;
   struct Client {
     std::uint64_t number = 0;
     std::string id;
@@ -128,6 +131,7 @@ void obey(const Frame& frame) {
       return;
     }
     case FrameKind::KickAll: mosquitto_kick_client_by_clientid(nullptr, false); return;
+    case FrameKind::Poison: hub().poison = frame.body; return;
     case FrameKind::Die: die();
     default: give_up("the cloud has sent an order that is none");
   }
@@ -196,12 +200,17 @@ int on_disconnect(int, void* data, void*) {
 }
 
 bool is_documented_subscription(std::string_view filter, const std::string& id) {
+  if (hub().is_dps) return filter == "$dps/registrations/res/#";
   return filter == "devices/" + id + "/messages/devicebound/#" || filter == "devices/+/messages/devicebound/#" ||
          filter == "$iothub/twin/res/#" || filter == "$iothub/twin/PATCH/properties/desired/#" ||
          filter == "$iothub/methods/POST/#";
 }
 
 bool is_documented_publication(std::string_view topic, const std::string& id) {
+  if (hub().is_dps) {
+    return topic.starts_with("$dps/registrations/PUT/iotdps-register/?$rid=") ||
+           topic.starts_with("$dps/registrations/GET/iotdps-get-operationstatus/?$rid=");
+  }
   const std::string events = "devices/" + id + "/messages/events";
   return topic == events || topic.starts_with(events + "/") || topic.starts_with("$iothub/twin/GET/?$rid=") ||
          topic.starts_with("$iothub/twin/PATCH/properties/reported/?$rid=") ||
@@ -240,6 +249,10 @@ int on_message(int, void* data, void*) {
               .connection = found->second.number,
               .topic = event->topic};
   if (event->payloadlen > 0) frame.body.assign(static_cast<const char*>(event->payload), event->payloadlen);
+  if (!hub().poison.empty() && frame.body.find(hub().poison) != std::string::npos) {
+    tell({.kind = FrameKind::Poisoned, .connection = found->second.number});
+    return MOSQ_ERR_PROTOCOL;  // closes the connection, without a PUBACK
+  }
   // In the cloud's socket before mosquitto writes the PUBACK: what is acknowledged is never lost with this process.
   tell(frame);
   event->retain = false;
@@ -280,7 +293,7 @@ __attribute__((visibility("default"))) int mosquitto_plugin_version(int supporte
 }
 
 __attribute__((visibility("default"))) int mosquitto_plugin_init(mosquitto_plugin_id_t* identifier, void**,
-                                                                 mosquitto_opt*, int) {
+                                                                 mosquitto_opt* options, int option_count) {
   using namespace iotc_ha::lizard;
   const char* socket = std::getenv("IOTC_HA_LIZARD_LINK");  // NOLINT(concurrency-mt-unsafe): one thread
   if (socket == nullptr) {
@@ -288,6 +301,9 @@ __attribute__((visibility("default"))) int mosquitto_plugin_init(mosquitto_plugi
     return MOSQ_ERR_INVAL;
   }
   hub().socket = std::atoi(socket);
+  for (int i = 0; i < option_count; ++i) {
+    if (std::string_view(options[i].key) == "service") hub().is_dps = std::string_view(options[i].value) == "dps";
+  }
   const std::pair<int, MOSQ_FUNC_generic_callback> callbacks[] = {{MOSQ_EVT_BASIC_AUTH, on_basic_auth},
                                                                   {MOSQ_EVT_DISCONNECT, on_disconnect},
                                                                   {MOSQ_EVT_ACL_CHECK, on_acl_check},

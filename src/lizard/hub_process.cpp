@@ -75,11 +75,11 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 
 }  // namespace
 
-core::Result<void> write_hub_configuration(const Settings& settings, const std::string& directory,
+core::Result<void> write_hub_configuration(const Settings& settings, MqttService service, const std::string& directory,
                                            const std::string& address, const std::string& certificate_file,
                                            const std::string& key_file) {
   std::string text;
-  text += "listener " + std::to_string(settings.hub_port) + " " + address + "\n";
+  text += "listener " + std::to_string(settings.mqtt_port) + " " + address + "\n";
   text += "certfile " + certificate_file + "\n";
   text += "keyfile " + key_file + "\n";
   text += "tls_version tlsv1.2\n";  // the lowest that it accepts
@@ -87,6 +87,7 @@ core::Result<void> write_hub_configuration(const Settings& settings, const std::
   text += "set_tcp_nodelay true\n";
   text += "allow_anonymous false\n";
   text += "plugin " + settings.plugin + "\n";
+  if (service == MqttService::Dps) text += "plugin_opt_service dps\n";
   text += "persistence false\n";
   text += "sys_interval 0\n";
   text += "log_dest stderr\n";

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <string>
 
 namespace iotc_ha::lizard {
@@ -17,9 +18,12 @@ struct HubProcess {
   Descriptor link;
 };
 
-/// Writes `{directory}/mosquitto.conf` for a hub on `address` with the given certificate and key.
-[[nodiscard]] core::Result<void> write_hub_configuration(const Settings& settings, const std::string& directory,
-                                                         const std::string& address,
+/// Whose topics a mosquitto knows.
+enum class MqttService : std::uint8_t { Hub, Dps };
+
+/// Writes `{directory}/mosquitto.conf` for a hub, or DPS, on `address` with the given certificate and key.
+[[nodiscard]] core::Result<void> write_hub_configuration(const Settings& settings, MqttService service,
+                                                         const std::string& directory, const std::string& address,
                                                          const std::string& certificate_file,
                                                          const std::string& key_file);
 

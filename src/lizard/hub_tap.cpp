@@ -16,7 +16,7 @@ constexpr unsigned char k_puback = 0x40;
 constexpr unsigned char k_disconnect = 0xE0;
 constexpr unsigned char k_not_authorized = 5;
 
-SSL* last_read = nullptr;
+thread_local SSL* last_read = nullptr;  // mosquitto has one thread, the program of the tests several
 std::uint8_t refusal = k_not_authorized;
 
 int slot() {

@@ -18,12 +18,14 @@ enum class FrameKind : std::uint8_t {
   Disconnected,  ///< the connection is over; flag: the client had sent DISCONNECT
   Subscribe,     ///< topic: a documented filter that was granted
   Publish,       ///< topic, body, number QoS, flag RETAIN
+  Poisoned,      ///< the connection is closed for a body with the poison in it, which was not taken
   Completed,     ///< the device has sent the PUBACK for the QoS 1 message on this topic
   // from the cloud
   Verdict,  ///< answer to Connect: number is the CONNACK code
   Send,     ///< to client `name`: topic, body, number QoS. QoS 0 is dropped if this connection is over
   Kick,     ///< closes this connection
   KickAll,  ///< closes all
+  Poison,   ///< body: from now on a connection is closed when this text comes in a body; "": no text is poison
   Die,      ///< resets all connections and ends the process at once
 };
 

@@ -25,6 +25,10 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t k_tasks_max = 64;
 
+// What the SDKs ask for on a hub, and on DPS; some leave the path out there (azure-protocol §2.2).
+const std::vector<std::string> k_hub_paths{"/$iothub/websocket"};
+const std::vector<std::string> k_dps_paths{"/$iothub/websocket", "/"};
+
 core::Error no_hub(const std::string& name) { return {core::Fault::InvalidPayload, "there is no hub '" + name + "'"}; }
 
 tl::unexpected<core::Error> going_away() { return core::fail(core::Fault::Cancelled, "the lizard is going away"); }
@@ -37,13 +41,17 @@ Lizard::Lizard(Settings settings)
     : settings_(std::move(settings)),
       cloud_(settings_),
       dps_(settings_, cloud_),
+      dps_mqtt_(settings_, cloud_, dps_),
       central_(settings_, cloud_),
-      runs_(settings_.hubs),
+      central_api_(settings_, cloud_),
+      runs_(settings_.hubs + 1),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 Lizard::~Lizard() { end_everything(); }
 
-std::string Lizard::hub_directory(std::size_t hub) const { return settings_.state_dir + "/" + hub_name(hub); }
+std::string Lizard::run_name(std::size_t hub) const { return is_dps(hub) ? "dps" : hub_name(hub); }
+
+std::string Lizard::hub_directory(std::size_t hub) const { return settings_.state_dir + "/" + run_name(hub); }
 
 void Lizard::wake() const {
   const std::uint64_t one = 1;
@@ -56,6 +64,9 @@ void Lizard::wake() const {
 void Lizard::dispatch_locked() {
   for (const auto& [hub, frame] : cloud_.take_orders()) {
     if (runs_[hub].link) runs_[hub].link->send(frame);  // a dead hub does nothing any more
+  }
+  for (const Frame& frame : dps_mqtt_.take_orders()) {
+    if (const HubRun& run = runs_[settings_.hubs]; run.link) run.link->send(frame);
   }
   ++changes_;
   changed_.notify_all();
@@ -75,16 +86,20 @@ void Lizard::receive(std::size_t hub, const Frame& frame) {
   with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
     if (frame.kind == FrameKind::Ready) {
       runs_[hub].ready = true;
+    } else if (is_dps(hub)) {
+      dps_mqtt_.receive(frame, now);
     } else {
       cloud.receive(hub, frame, now);
     }
   });
 }
 
-HttpAnswer Lizard::answer(const HttpRequest& request) {
-  return with_cloud([&](Cloud&, DpsService& dps, core::WallTime now) {
-    return CentralService::owns(request.path) ? central_.answer(request, now) : dps.answer(request, now);
-  });
+void Lizard::lose_sessions(std::size_t hub, Cloud& cloud, core::WallTime now) {
+  if (is_dps(hub)) {
+    dps_mqtt_.sessions_lost();
+  } else {
+    cloud.sessions_lost(hub, now);
+  }
 }
 
 core::Result<void> Lizard::on_main_thread(std::function<core::Result<void>()> work) {
@@ -111,7 +126,7 @@ core::Result<void> Lizard::revive(const std::string& target) {
   if (target == "dps") return on_main_thread([this] { return revive_dps(); });
   if (target == "all") {
     return on_main_thread([this] {
-      for (std::size_t hub = 0; hub < runs_.size(); ++hub) {
+      for (std::size_t hub = 0; hub < settings_.hubs; ++hub) {
         if (auto revived = revive_hub(hub); !revived) return revived;
       }
       return revive_dps();
@@ -138,7 +153,7 @@ bool Lizard::is_ready() {
   return ready_;
 }
 
-std::vector<pid_t> Lizard::hub_pids() {
+std::vector<pid_t> Lizard::pids() {
   const std::lock_guard lock(mutex_);
   std::vector<pid_t> pids;
   for (const HubRun& run : runs_) pids.push_back(run.pid);
@@ -158,23 +173,34 @@ core::Result<void> Lizard::prepare() {
   if (auto kept = keep_identity(settings_); !kept) return kept;
   const auto authority = Authority::open(settings_.state_dir);
   if (!authority) return tl::unexpected(authority.error());
-  for (std::size_t hub = 0; hub < settings_.hubs; ++hub) {
-    const std::string directory = hub_directory(hub);
-    if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-      return tl::unexpected(storage_error("cannot make", directory));
-    }
-    const std::string address = hub_address(settings_.network, hub);
-    const std::string certificate = directory + "/server.pem";
-    if (auto issued = authority->issue(address, certificate); !issued) return issued;
-    auto written = write_hub_configuration(settings_, directory, address, certificate, authority->server_key_file());
-    if (!written) return written;
+  for (std::size_t hub = 0; hub < runs_.size(); ++hub) {
+    if (auto prepared = prepare_run(hub, *authority); !prepared) return prepared;
   }
-  const std::string address = dps_address(settings_.network);
-  const std::string certificate = settings_.state_dir + "/dps.pem";
-  if (auto issued = authority->issue(address, certificate); !issued) return issued;
-  server_ = std::make_unique<HttpsServer>(
-      HttpsServer::Place{address, settings_.dps_port, certificate, authority->server_key_file()},
-      [this](const HttpRequest& request) { return answer(request); });
+  return {};
+}
+
+core::Result<void> Lizard::prepare_run(std::size_t hub, const Authority& authority) {
+  const std::string directory = hub_directory(hub);
+  if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
+    return tl::unexpected(storage_error("cannot make", directory));
+  }
+  const std::string address = is_dps(hub) ? dps_address(settings_.network) : hub_address(settings_.network, hub);
+  const std::string certificate = directory + "/server.pem";
+  if (auto issued = authority.issue(address, certificate); !issued) return issued;
+  const MqttService service = is_dps(hub) ? MqttService::Dps : MqttService::Hub;
+  auto written =
+      write_hub_configuration(settings_, service, directory, address, certificate, authority.server_key_file());
+  if (!written) return written;
+  HttpsServer::Place place{.address = address,
+                           .port = settings_.dps_port,
+                           .certificate_file = certificate,
+                           .key_file = authority.server_key_file(),
+                           .door = {.paths = is_dps(hub) ? k_dps_paths : k_hub_paths,
+                                    .address = address,
+                                    .port = settings_.mqtt_port,
+                                    .authority_file = authority.certificate_file()}};
+  runs_[hub].server = std::make_unique<HttpsServer>(
+      std::move(place), [this, hub](const HttpRequest& request) { return answer(hub, request); });
   return {};
 }
 
@@ -198,7 +224,9 @@ core::Result<void> Lizard::start(Witness& witness) {
   for (std::size_t hub = 0; hub < runs_.size(); ++hub) {
     if (auto done = wait_until_ready(hub); !done) return done;
   }
-  if (auto done = server_->open(); !done) return done;
+  for (const HubRun& run : runs_) {
+    if (auto done = run.server->open(); !done) return done;
+  }
   {
     const std::lock_guard lock(mutex_);
     ready_ = true;
@@ -267,9 +295,11 @@ void Lizard::end_everything() {
     const std::lock_guard lock(task_mutex_);
     over_ = true;
   }
-  if (server_) server_->close();
   for (const HubRun& run : runs_) {
     if (run.pid != 0) kill(run.pid, SIGKILL);
+  }
+  for (const HubRun& run : runs_) {
+    if (run.server) run.server->close();  // after what its WebSockets wait for
   }
   for (std::size_t hub = 0; hub < runs_.size(); ++hub) {
     end_hub(hub, SIGKILL);

@@ -1,4 +1,4 @@
-// The processes of the hubs and the server of DPS: started, attacked, revived and buried, all on the main thread.
+// The processes and servers of the hubs and of DPS: started, attacked, revived and buried, all on the main thread.
 
 #include "hub_process.hpp"
 #include "lizard.hpp"
@@ -37,7 +37,11 @@ core::Result<void> Lizard::start_hub(std::size_t hub) {
   auto process = lizard::start_hub(settings_, hub_directory(hub));
   if (!process) return tl::unexpected(process.error());
   with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
-    cloud.started(hub, now);
+    if (is_dps(hub)) {
+      dps_mqtt_.sessions_lost();
+    } else {
+      cloud.started(hub, now);
+    }
     HubRun& run = runs_[hub];
     run.pid = process->pid;
     run.ready = false;
@@ -55,7 +59,7 @@ core::Result<void> Lizard::wait_until_ready(std::size_t hub) {
     siginfo_t ended{};
     waitid(P_PID, static_cast<id_t>(runs_[hub].pid), &ended, WEXITED | WNOHANG | WNOWAIT);  // reap() buries it
     if (ended.si_pid != 0 || steady_clock::now() > deadline) {
-      return core::fail(core::Fault::BadConfiguration, hub_name(hub) + " does not start: " + last_words(hub));
+      return core::fail(core::Fault::BadConfiguration, run_name(hub) + " does not start: " + last_words(hub));
     }
     changed_.wait_for(lock, std::chrono::milliseconds(20));
   }
@@ -79,7 +83,7 @@ void Lizard::end_hub(std::size_t hub, int signal) {
     }
   }
   hear_last_words(hub);
-  with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) { cloud.sessions_lost(hub, now); });
+  with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) { lose_sessions(hub, cloud, now); });
 }
 
 /// What a process said before it died is still in the link: it counts.
@@ -111,8 +115,8 @@ void Lizard::reap() {
     }
     hear_last_words(hub);
     with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
-      cloud.sessions_lost(hub, now);
-      cloud.note(now, "hub-died", "", hub_name(hub), last_words(hub));
+      lose_sessions(hub, cloud, now);
+      cloud.note(now, is_dps(hub) ? "dps-died" : "hub-died", "", run_name(hub), last_words(hub));
     });
   }
 }
@@ -122,7 +126,8 @@ void Lizard::restart_hubs() {
     if (!runs_[hub].restart_at || *runs_[hub].restart_at > steady_clock::now()) continue;
     const auto started = start_hub(hub);
     with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
-      cloud.note(now, "hub-restarted", "", hub_name(hub), started ? "" : started.error().what);
+      cloud.note(now, is_dps(hub) ? "dps-restarted" : "hub-restarted", "", run_name(hub),
+                 started ? "" : started.error().what);
       if (!started) runs_[hub].restart_at = steady_clock::now() + k_restart_pause;
     });
   }
@@ -142,20 +147,14 @@ core::Result<void> Lizard::attack_hub(std::size_t hub, Attack how, std::uint8_t 
     with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) { cloud.attack(hub, state, code, now); });
   };
   switch (how) {
-    case Attack::Kill: {
-      {
-        const std::lock_guard lock(mutex_);
-        if (runs_[hub].link) runs_[hub].link->send({.kind = FrameKind::Die});
-      }
+    case Attack::Kill:
       strike(HubState::Killed);
-      end_hub(hub, 0);
+      strike_dead(hub);
       return {};
-    }
-    case Attack::Unplug: {
-      kill(runs_[hub].pid, SIGSTOP);
+    case Attack::Unplug:
+      strike_silent(hub);
       strike(HubState::Unplugged);
       return {};
-    }
     case Attack::Refuse: strike(HubState::Refusing); return {};
     case Attack::Drop:
       with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) { cloud.drop_sessions(hub, now); });
@@ -164,16 +163,41 @@ core::Result<void> Lizard::attack_hub(std::size_t hub, Attack how, std::uint8_t 
   return {};
 }
 
+/// Connections are reset, and refused from now on. The servers' threads need the lock for their answers: it must not be
+/// held while they are waited for.
+void Lizard::strike_dead(std::size_t hub) {
+  runs_[hub].server->close();
+  {
+    const std::lock_guard lock(mutex_);
+    if (runs_[hub].link) runs_[hub].link->send({.kind = FrameKind::Die});
+  }
+  end_hub(hub, 0);
+}
+
+/// Connections stay open, and nothing answers.
+void Lizard::strike_silent(std::size_t hub) {
+  kill(runs_[hub].pid, SIGSTOP);
+  runs_[hub].server->freeze();
+}
+
+/// Undoes either of these.
+core::Result<void> Lizard::bring_back(std::size_t hub, bool was_silent) {
+  if (was_silent) end_hub(hub, SIGKILL);  // its stale sessions go with it
+  if (auto started = start_hub(hub); !started) return started;
+  if (auto ready = wait_until_ready(hub); !ready) {
+    end_hub(hub, SIGKILL);
+    return ready;
+  }
+  if (!was_silent) return runs_[hub].server->open();
+  runs_[hub].server->unfreeze();
+  return {};
+}
+
 core::Result<void> Lizard::revive_hub(std::size_t hub) {
   const HubState before = with_cloud([&](Cloud& cloud, auto&, auto) { return cloud.hubs()[hub].state; });
   if (before == HubState::Up) return {};
-  if (before == HubState::Unplugged) end_hub(hub, SIGKILL);  // its stale sessions go with it
   if (before != HubState::Refusing) {
-    if (auto started = start_hub(hub); !started) return started;
-    if (auto ready = wait_until_ready(hub); !ready) {
-      end_hub(hub, SIGKILL);
-      return ready;
-    }
+    if (auto back = bring_back(hub, before == HubState::Unplugged); !back) return back;
   }
   with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) { cloud.revive(hub, now); });
   return {};
@@ -183,16 +207,20 @@ core::Result<void> Lizard::attack_dps(Attack how) {
   if (how != Attack::Drop && dps_state_ != DpsState::Up) {
     return core::fail(core::Fault::InvalidPayload, "DPS is " + dps_state() + " already; revive it first");
   }
+  const std::size_t dps = settings_.hubs;
+  if (runs_[dps].pid == 0 && dps_state_ != DpsState::Killed) {
+    return core::fail(core::Fault::Busy, "DPS's mosquitto has died by itself and is being started again");
+  }
   static constexpr std::array k_details{"killed", "unplugged", "refusing with 503", "connections dropped"};
-  // The server's threads need the lock for their answers: it must not be held while they are waited for.
-  if (how == Attack::Kill) server_->close();
-  if (how == Attack::Unplug) server_->freeze();
-  if (how == Attack::Drop) server_->drop_connections();
-  with_cloud([&](Cloud& cloud, DpsService& dps, core::WallTime now) {
+  if (how == Attack::Kill) strike_dead(dps);
+  if (how == Attack::Unplug) strike_silent(dps);
+  if (how == Attack::Drop) runs_[dps].server->drop_connections();
+  with_cloud([&](Cloud& cloud, DpsService& service, core::WallTime now) {
     if (how == Attack::Kill) dps_state_ = DpsState::Killed;
     if (how == Attack::Unplug) dps_state_ = DpsState::Unplugged;
     if (how == Attack::Refuse) dps_state_ = DpsState::Refusing;
-    dps.refuse(how == Attack::Refuse);
+    service.refuse(dps_state_ == DpsState::Refusing);
+    if (how == Attack::Drop) dps_mqtt_.drop_sessions();
     cloud.note(now, "attacked", "", "dps", k_details.at(static_cast<std::size_t>(how)));
   });
   return {};
@@ -201,10 +229,9 @@ core::Result<void> Lizard::attack_dps(Attack how) {
 core::Result<void> Lizard::revive_dps() {
   const std::string before = dps_state();
   if (dps_state_ == DpsState::Up) return {};
-  if (dps_state_ == DpsState::Killed) {
-    if (auto opened = server_->open(); !opened) return opened;
+  if (dps_state_ != DpsState::Refusing) {
+    if (auto back = bring_back(settings_.hubs, dps_state_ == DpsState::Unplugged); !back) return back;
   }
-  if (dps_state_ == DpsState::Unplugged) server_->unfreeze();
   with_cloud([&](Cloud& cloud, DpsService& dps, core::WallTime now) {
     dps_state_ = DpsState::Up;
     dps.refuse(false);

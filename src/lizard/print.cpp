@@ -22,6 +22,7 @@ void print_status(const ordered_json& status) {
   std::cout << "DPS    " << text_or(dps.at("address"), "") << ":" << dps.at("port") << "  "
             << text_or(dps.at("state"), "") << ", " << dps.at("registrations") << " registrations, " << dps.at("polls")
             << " polls\n";
+  if (!status.at("window").is_null()) std::cout << "Window " << text_or(status.at("window"), "") << "\n";
   for (const ordered_json& hub : status.at("hubs")) {
     std::cout << text_or(hub.at("name"), "") << "  " << text_or(hub.at("address"), "") << ":" << hub.at("port") << "  "
               << text_or(hub.at("state"), "") << ", " << hub.at("connections") << " connections, " << hub.at("refusals")

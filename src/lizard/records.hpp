@@ -2,6 +2,7 @@
 
 #include <iotc_ha/core/time.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -51,6 +52,12 @@ class Records {
     std::size_t index = since < first ? 0 : static_cast<std::size_t>(since - first + 1);
     for (; index < records_.size() && found.size() < count; ++index) found.push_back(records_[index]);
     return found;
+  }
+  /// The newest record that `is_wanted`, nullptr if there is none.
+  template <typename IsWanted>
+  [[nodiscard]] const Record* newest(IsWanted is_wanted) const {
+    const auto found = std::find_if(records_.rbegin(), records_.rend(), is_wanted);
+    return found == records_.rend() ? nullptr : &*found;
   }
   [[nodiscard]] std::uint64_t last() const noexcept { return last_; }
   [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_; }

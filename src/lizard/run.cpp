@@ -5,6 +5,7 @@
 #include "control.hpp"
 #include "lizard.hpp"
 #include "record_json.hpp"
+#include "window.hpp"
 
 #include <iotc_ha/azure/mqtt.hpp>
 
@@ -43,25 +44,34 @@ class Narrator : public Witness {
       : lizard_(lizard),
         as_json_(as_json),
         answers_(lizard),
-        control_([this](const std::string& request, Reply& reply) { answers_.answer(request, reply); }) {}
+        control_([this](const std::string& request, Reply& reply) { answers_.answer(request, reply); }),
+        window_(lizard, answers_) {}
 
-  core::Result<void> prepared() override { return control_.open(control_path(lizard_.settings().state_dir)); }
+  core::Result<void> prepared() override {
+    if (auto opened = control_.open(control_path(lizard_.settings().state_dir)); !opened) return opened;
+    return window_.open();
+  }
 
   void ready() override {
     const Settings& settings = lizard_.settings();
     const std::string configuration = device_configuration(settings, k_device_id, k_model_id);
+    const std::string url = window_url(settings);
     // Under systemd the text would go to the journal, where keys have no place.
     const bool is_service = std::getenv("NOTIFY_SOCKET") != nullptr;  // NOLINT(concurrency-mt-unsafe)
     if (as_json_) {
       nlohmann::ordered_json line{{"event", "ready"}, {"state_dir", settings.state_dir}};
+      line["window"] = url.empty() ? nlohmann::ordered_json() : nlohmann::ordered_json(url);
       if (!is_service) line["config"] = configuration;
       print(line.dump());
     } else if (is_service) {
       print("The virtual Azure is up. 'iotc-ha-lizard config' writes a configuration for iotc-had.");
+      if (!url.empty()) print("Window: " + url);
     } else {
       print("The virtual Azure is up. In /etc/iotc-ha.conf:\n\n" + configuration);
       print("State directory (for the other commands): " + settings.state_dir);
-      print("IoT Central token: " + settings.central_token.reveal() + "\n");
+      print("IoT Central token: " + settings.central_token.reveal());
+      if (!url.empty()) print("Window for a browser on this machine: " + url);
+      print("");
     }
     sd_notify(0, "READY=1\nSTATUS=The virtual Azure is up");
   }
@@ -78,7 +88,7 @@ class Narrator : public Witness {
 
   void took(const Received& message) override {
     const std::string hub =
-        lizard_.with_cloud([&](Cloud& cloud, auto&, auto) { return cloud.hubs()[message.hub].name; });
+        lizard_.look([&](const Cloud& cloud, auto&, auto) { return cloud.hubs()[message.hub].name; });
     if (as_json_) return print(json_line(message, hub));
     print(clock_of(message.time) + "  " + padded("telemetry", 13) + " " + message.device + " " + hub + " " +
           message.body);
@@ -89,6 +99,7 @@ class Narrator : public Witness {
   bool as_json_;
   Answers answers_;
   ControlServer control_;
+  Window window_;
 };
 
 }  // namespace

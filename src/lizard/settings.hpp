@@ -16,8 +16,9 @@ struct Settings {
   std::string plugin;  ///< the shared object that mosquitto loads
   std::string mosquitto = "/usr/sbin/mosquitto";
   std::string network = "127.77.0.0";  ///< x.y.z.0 within 127.0.0.0/8: DPS on .1, hubs from .10 on
-  std::uint16_t dps_port = 443;
-  std::uint16_t hub_port = 8883;
+  std::uint16_t dps_port = 443;        ///< HTTPS and WebSocket: of DPS, IoT Central and every hub
+  std::uint16_t mqtt_port = 8883;      ///< of DPS and every hub
+  std::uint16_t window_port = 7777;    ///< on the address of DPS; 0: no window
   std::size_t hubs = 2;
   std::string home = "hub-a";  ///< where new devices are allocated
   std::string id_scope = "0ne000LIZARD";

@@ -53,14 +53,34 @@ core::Result<json> read_patch(std::string_view text) {
   return patch;
 }
 
-core::Result<std::string> merged(const std::string& document, const json& patch) {
+core::Result<json> merged(const std::string& document, const json& patch) {
   json changed = json::parse(document);
   changed.merge_patch(patch);
-  std::string text = changed.dump();
-  if (text.size() > k_document_bytes_max) {
+  if (changed.dump().size() > k_document_bytes_max) {
     return core::fail(core::Fault::PayloadTooLarge, "the document would be larger than 32 KiB");
   }
-  return text;
+  return changed;
+}
+
+/// Components are marked, as IoT Plug and Play has it, by `"__t":"c"`.
+bool is_component(const json& value) { return value.is_object() && value.value("__t", json()) == "c"; }
+
+/// Notes what a patch has changed, and forgets what is not in the document any more.
+void keep(PropertyChanges& changes, const json& patch, const json& document, const PropertyChange& change) {
+  for (const auto& [name, value] : patch.items()) {
+    const auto member = document.find(name);
+    if (member != document.end() && is_component(*member)) {
+      for (const auto& [inner, unused] : value.items()) changes[{name, inner}] = change;
+    } else {
+      changes[{"", name}] = change;
+    }
+  }
+  std::erase_if(changes, [&document](const auto& entry) {
+    const auto& [component, name] = entry.first;
+    if (component.empty()) return !document.contains(name);
+    const auto found = document.find(component);
+    return found == document.end() || !is_component(*found) || !found->contains(name);
+  });
 }
 
 }  // namespace
@@ -73,23 +93,25 @@ std::string Twin::document() const {
   return json{{"desired", std::move(desired)}, {"reported", std::move(reported)}}.dump();
 }
 
-core::Result<std::string> Twin::patch_desired(std::string_view patch) {
+core::Result<std::string> Twin::patch_desired(std::string_view patch, core::WallTime now) {
   auto read = read_patch(patch);
   if (!read) return tl::unexpected(read.error());
-  auto changed = merged(desired_, *read);
+  const auto changed = merged(desired_, *read);
   if (!changed) return tl::unexpected(changed.error());
-  desired_ = std::move(*changed);
-  (*read)["$version"] = ++desired_version_;
+  desired_ = changed->dump();
+  keep(desired_changes_, *read, *changed, {.when = now, .version = ++desired_version_});
+  (*read)["$version"] = desired_version_;
   return read->dump();
 }
 
-core::Result<std::uint64_t> Twin::patch_reported(std::string_view patch) {
-  auto read = read_patch(patch);
+core::Result<std::uint64_t> Twin::patch_reported(std::string_view patch, core::WallTime now) {
+  const auto read = read_patch(patch);
   if (!read) return tl::unexpected(read.error());
-  auto changed = merged(reported_, *read);
+  const auto changed = merged(reported_, *read);
   if (!changed) return tl::unexpected(changed.error());
-  reported_ = std::move(*changed);
-  return ++reported_version_;
+  reported_ = changed->dump();
+  keep(reported_changes_, *read, *changed, {.when = now, .version = ++reported_version_});
+  return reported_version_;
 }
 
 }  // namespace iotc_ha::lizard

@@ -101,6 +101,11 @@ class SdAttachment final : public Loop::Attachment {
     } else if (io_ != nullptr) {
       require(sd_event_source_set_io_events(io_, wanted.events), "attach");
     }
+    // Once it is due it stays as it is: setting a source takes its turn away, and while others always have work (posts,
+    // say) it would never come.
+    std::uint64_t set = UINT64_MAX;
+    require(sd_event_source_get_time(time_, &set), "attach");
+    if (set <= static_cast<std::uint64_t>(clock_now(CLOCK_MONOTONIC).count())) return;
     const auto at = wanted.timeout < std::chrono::microseconds::zero()
                         ? UINT64_MAX
                         : static_cast<std::uint64_t>((clock_now(CLOCK_MONOTONIC) + wanted.timeout).count());
@@ -175,15 +180,14 @@ Loop::~Loop() {
 }
 
 void Loop::post(Task task) {
-  {
-    std::unique_lock lock(inside_->mutex);
-    // The loop's own thread never waits here: nobody else would make room.
-    if (std::this_thread::get_id() != inside_->owner) {
-      inside_->room.wait(lock, [this] { return inside_->ended || inside_->tasks.size() < k_posts_max; });
-    }
-    if (inside_->ended) return;
-    inside_->tasks.push_back(std::move(task));
+  std::unique_lock lock(inside_->mutex);
+  // The loop's own thread never waits here: nobody else would make room.
+  if (std::this_thread::get_id() != inside_->owner) {
+    inside_->room.wait(lock, [this] { return inside_->ended || inside_->tasks.size() < k_posts_max; });
   }
+  if (inside_->ended) return;
+  inside_->tasks.push_back(std::move(task));
+  // Under the lock: the task may be the one that ends the loop, and with it everything that is touched here.
   eventfd_write(inside_->wake_fd, 1);
 }
 

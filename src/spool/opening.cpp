@@ -1,182 +1,229 @@
 #include "opening.hpp"
 
-#include <fcntl.h>
-#include <unistd.h>
+#include "folder.hpp"
+#include "log_check.hpp"
+#include "schema.hpp"
 
-#include <array>
-#include <cerrno>
-#include <chrono>
-#include <ctime>
-#include <string>
+#include <algorithm>
+#include <cstdint>
 #include <system_error>
+#include <utility>
 
 namespace iotc_ha::spool {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t k_application_id = 0x494f5448;  // "IOTH", in the header of the file: `file iotc-ha.db` shows it
-constexpr std::int64_t k_schema_version = 1;
-
-constexpr const char* k_schema_1 =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE assignment ("
-    "  dps_host TEXT NOT NULL,"
-    "  id_scope TEXT NOT NULL,"
-    "  registration_id TEXT NOT NULL,"
-    "  hub TEXT NOT NULL,"
-    "  device_id TEXT NOT NULL,"
-    "  PRIMARY KEY (dps_host, id_scope, registration_id)"
-    ") STRICT, WITHOUT ROWID;";
+// A file up to this size is checked from end to end at the start, which takes some 50 ms. What is wrong with a larger
+// one beyond what is looked at here is found when it is read.
+constexpr std::uintmax_t k_checked_whole_max = 8U << 20U;
 
 core::Error storage_failed(std::string what) { return {core::Fault::StorageFailed, std::move(what)}; }
 
 /// What to do with a file that was found.
 struct Verdict {
-  enum class Kind : std::uint8_t { Begin, Use, Quarantine, Refuse };
+  enum class Kind : std::uint8_t { Use, Damaged, Foreign, Refuse };
   Kind kind;
   std::string why{};
+  bool end_lost = false;           ///< transactions at the end are gone, and the account does not know of them
+  std::optional<Opened> opened{};  ///< to use
 };
 
 Verdict verdict_on(const SqliteError& error) {
-  if (error.means_damaged()) return {Verdict::Kind::Quarantine, "it is damaged or no database (" + error.what + ")"};
+  if (error.means_damaged()) return {Verdict::Kind::Damaged, error.what};
   return {Verdict::Kind::Refuse, error.what};
 }
 
-/// Reads only.
-Verdict examine(Connection& connection) {
-  const auto application_id = connection.query_integer("PRAGMA application_id");
-  if (!application_id) return verdict_on(application_id.error());
-  const auto version = connection.query_integer("PRAGMA user_version");
-  if (!version) return verdict_on(version.error());
-  const auto tables = connection.query_integer("SELECT count(*) FROM sqlite_schema");
-  if (!tables) return verdict_on(tables.error());
-
-  if (*application_id == 0 && *version == 0 && *tables == 0) return {Verdict::Kind::Begin};
-  if (*application_id != k_application_id) {
-    return {Verdict::Kind::Quarantine,
-            "it is the database of another program (application id " + std::to_string(*application_id) + ")"};
-  }
-  if (*version > k_schema_version) {
-    return {Verdict::Kind::Refuse, "it was written by a newer version of iotc-ha (schema " + std::to_string(*version) +
-                                       "; this one knows schemas up to " + std::to_string(k_schema_version) +
-                                       "). Install that version again, or move the file away to begin a new one"};
-  }
-  const auto check = connection.query_text("PRAGMA quick_check(1)");
-  if (!check) return verdict_on(check.error());
-  if (*check != "ok") return {Verdict::Kind::Quarantine, "it is damaged (" + *check + ")"};
-  const auto table =
-      connection.query_integer("SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'assignment'");
-  if (!table) return verdict_on(table.error());
-  if (*version < 1 || *table != 1) return {Verdict::Kind::Quarantine, "it lacks tables that its version should have"};
-  return {Verdict::Kind::Use};
-}
-
-SqliteResult<void> make_ready(Connection& connection, bool begin) {
-  auto mode = connection.query_text("PRAGMA journal_mode = WAL");
-  if (!mode) return tl::unexpected(mode.error());
-  if (*mode != "wal") return tl::unexpected(SqliteError{0, "this file system gives no shared memory, which WAL needs"});
-  // FULL: a commit has been fsync'ed when it returns; NORMAL would lose the last ones in a power cut.
-  auto ready = connection.execute("PRAGMA synchronous = FULL");
-  if (ready && begin) {
-    ready = connection.execute(k_schema_1 + ("PRAGMA application_id = " + std::to_string(k_application_id)) +
-                               ";PRAGMA user_version = " + std::to_string(k_schema_version) + ";COMMIT");
-  }
-  if (ready) ready = connection.checkpoint_on_close(true);
-  return ready;
-}
-
-std::string time_stamp() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm utc{};
-  gmtime_r(&now, &utc);
-  std::array<char, 32> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%Y%m%dT%H%M%SZ", &utc)};
-}
-
-/// A name in `folder` that nothing has yet.
-core::Result<fs::path> free_name(const fs::path& folder) {
-  constexpr int k_names_max = 1000;
-  const std::string stem = "iotc-ha-" + time_stamp();
-  for (int i = 0; i < k_names_max; ++i) {
-    fs::path name = folder / (stem + (i == 0 ? "" : "-" + std::to_string(i)) + ".db");
-    if (!fs::exists(fs::symlink_status(name))) return name;
-  }
-  return tl::unexpected(
-      storage_failed(folder.string() + " has " + std::to_string(k_names_max) + " files of this second"));
-}
-
-/// The file must not be open any more. Answers the new name.
-core::Result<fs::path> move_to_quarantine(const fs::path& file) {
-  const fs::path folder = file.parent_path() / "quarantine";
+SqliteResult<void> check_whole(Connection& connection, const fs::path& file) {
   std::error_code failed;
-  fs::create_directory(folder, failed);
-  if (failed) return tl::unexpected(storage_failed(folder.string() + " cannot be made: " + failed.message()));
-  auto name = free_name(folder);
-  if (!name) return name;
-  // The file itself goes last: SQLite deletes a -wal that it finds alone, so a crash in between must not leave one.
-  for (const char* suffix : {"-wal", "-shm", "-journal", ""}) {
-    const fs::path from = file.string() + suffix;
-    const fs::path to = name->string() + suffix;
-    fs::rename(from, to, failed);
-    if (failed && failed != std::errc::no_such_file_or_directory) {
-      return tl::unexpected(
-          storage_failed(from.string() + " cannot be moved to " + to.string() + ": " + failed.message()));
-    }
-  }
-  return name;
-}
-
-struct Attempt {
-  Verdict verdict;
-  std::optional<Connection> connection{};  ///< when the file can be used
-};
-
-/// Makes the file if it is missing. SQLite would do that too, but it tries again for reading only when it may not
-/// write, and then blames the second attempt's reason.
-std::error_code make_writable_file(const fs::path& file) {
-  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);  // -wal and -shm inherit the mode
-  if (fd < 0) return {errno, std::generic_category()};
-  ::close(fd);
+  const std::uintmax_t size = fs::file_size(file, failed);
+  if (failed || size > k_checked_whole_max) return {};
+  const auto check = connection.query_text("PRAGMA quick_check(1)");
+  if (!check) return tl::unexpected(check.error());
+  if (*check != "ok") return damaged(*check);
   return {};
 }
 
-Attempt try_open(const fs::path& file) {
-  if (const std::error_code failed = make_writable_file(file)) return {{Verdict::Kind::Refuse, failed.message()}};
-  auto connection = Connection::open(file, Connection::Access::ReadWrite);
-  if (!connection) return {verdict_on(connection.error())};
-  // Until the file is known to be sound, closing it must neither write to it nor remove its -wal.
-  if (const auto set = connection->checkpoint_on_close(false); !set) return {verdict_on(set.error())};
-  Verdict verdict = examine(*connection);
-  if (verdict.kind == Verdict::Kind::Quarantine || verdict.kind == Verdict::Kind::Refuse) return {std::move(verdict)};
-  if (const auto ready = make_ready(*connection, verdict.kind == Verdict::Kind::Begin); !ready) {
-    return {verdict_on(ready.error())};
+/// What is quick to check of the rows, however many there are: the ends, and whether the account knows of them.
+SqliteResult<void> check_ends(Tables& tables, const Content& content) {
+  std::uint64_t queued = 0;
+  std::uint64_t last = content.identity.numbers_above;
+  for (const Life& life : content.lives) {
+    queued += life.account.queued;
+    last = std::max(last, life.last_sequence);
   }
-  return {std::move(verdict), std::move(*connection)};
+  std::optional<std::uint64_t> first;
+  auto read = tables.read(0, [&](Row&& row) {
+    first = row.message.sequence;
+    return false;
+  });
+  if (!read) return read;
+  const auto highest = tables.connection().query_integer("SELECT coalesce(max(sequence), 0) FROM message");
+  if (!highest) return tl::unexpected(highest.error());
+  const auto highest_queued = static_cast<std::uint64_t>(*highest);
+  if (first.has_value() != (queued > 0) || highest_queued > last) return damaged("the account does not fit the rows");
+  return first ? tables.read(highest_queued - 1, [](Row&& /*row*/) { return true; }) : SqliteResult<void>{};
+}
+
+SqliteResult<Opened> load(Connection connection, const fs::path& file) {
+  auto tables = check_whole(connection, file).and_then([&] { return Tables::prepare(std::move(connection)); });
+  if (!tables) {
+    if (tables.error().means_damaged()) return tl::unexpected(tables.error());
+    return damaged("it lacks tables that its version should have (" + tables.error().what + ")");
+  }
+  Content content;
+  Tables::Aside aside;
+  auto done = tables->lives()
+                  .and_then([&](std::vector<Life>&& lives) {
+                    content.lives = std::move(lives);
+                    return tables->identity();
+                  })
+                  .and_then([&](Tables::Identity&& identity) {
+                    content.identity = std::move(identity);
+                    return tables->assignments();
+                  })
+                  .and_then([&](Remembered&& remembered) {
+                    content.remembered = std::move(remembered);
+                    return tables->aside();
+                  })
+                  .and_then([&](const Tables::Aside& found) {
+                    aside = found;
+                    return check_ends(*tables, content);
+                  });
+  if (!done) return tl::unexpected(done.error());
+  return Opened{std::move(*tables), std::move(content), aside, {}, {}};
+}
+
+struct Found {
+  std::int64_t application_id = 0;
+  std::int64_t version = 0;
+  std::int64_t tables = 0;
+};
+
+SqliteResult<Found> read_header(Connection& connection) {
+  Found found;
+  for (const auto& [query, value] :
+       {std::pair{"PRAGMA application_id", &found.application_id}, std::pair{"PRAGMA user_version", &found.version},
+        std::pair{"SELECT count(*) FROM sqlite_schema", &found.tables}}) {
+    const auto answer = connection.query_integer(query);
+    if (!answer) return tl::unexpected(answer.error());
+    *value = *answer;
+  }
+  return found;
+}
+
+Verdict try_open(const Folder& folder, std::uint64_t numbers_above) {
+  const fs::path file = folder.database();
+  std::error_code failed;
+  const bool found_file = fs::exists(file, failed);
+  if (const std::error_code error = folder.make_database()) return {Verdict::Kind::Refuse, error.message()};
+  // SQLite takes it for a new one, and deletes the log that may lie beside it.
+  if (found_file && fs::file_size(file, failed) == 0) return {Verdict::Kind::Damaged, "it is empty", true};
+  if (auto lost = what_a_log_lost(fs::path(file.string() + "-wal"))) return {Verdict::Kind::Damaged, *lost, true};
+
+  auto connection = Connection::open(file);
+  if (!connection) return verdict_on(connection.error());
+  // Until the file is known to be sound, closing it must neither write to it nor remove its -wal.
+  if (const auto set = connection->checkpoint_on_close(false); !set) return verdict_on(set.error());
+  if (const auto set = keep_others_out(*connection); !set) return verdict_on(set.error());
+  const auto found = read_header(*connection);
+  if (!found) return verdict_on(found.error());
+  const bool is_new = found->application_id == 0 && found->version == 0 && found->tables == 0;
+  if (!is_new && found->application_id != k_application_id) {
+    return {Verdict::Kind::Foreign,
+            "it is the database of another program (application id " + std::to_string(found->application_id) + ")"};
+  }
+  if (found->version > k_schema_version) {
+    return {Verdict::Kind::Refuse, "it was written by a newer version of iotc-ha (schema " +
+                                       std::to_string(found->version) + "; this one knows schemas up to " +
+                                       std::to_string(k_schema_version) +
+                                       "). Install that version again, or move the file away to begin a new one"};
+  }
+  auto ready = set_for_service(*connection);
+  if (ready && found->version < k_schema_version) {
+    ready = make_schema(*connection, found->version, random_id(), numbers_above);
+  }
+  if (!ready) return verdict_on(ready.error());
+  auto opened = load(std::move(*connection), file);
+  if (!opened) return verdict_on(opened.error());
+  if (const auto set = opened->tables.connection().checkpoint_on_close(true); !set) return verdict_on(set.error());
+  return {Verdict::Kind::Use, {}, false, std::move(*opened)};
+}
+
+std::string told(const Salvaged& salvaged) {
+  std::string text = std::to_string(salvaged.recovered) + " queued messages were recovered, ";
+  text += salvaged.lost_is_known ? std::to_string(salvaged.lost) + " are lost"
+                                 : "at least " + std::to_string(salvaged.lost) +
+                                       " are lost: the account was damaged too, so the number is unknown";
+  if (!salvaged.stopped_by.empty()) text += "; not all of it was read: " + salvaged.stopped_by;
+  return text;
+}
+
+core::Result<Opened> open_sound(const Folder& folder, std::uint64_t numbers_above) {
+  Verdict verdict = try_open(folder, numbers_above);
+  if (verdict.opened) return std::move(*verdict.opened);
+  return tl::unexpected(storage_failed(folder.database().string() + " cannot be used: " + verdict.why));
+}
+
+/// Numbers go on above those that a file may have used which nobody can read.
+std::uint64_t above_all(const Moment& now) {
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(now.wall.time_since_epoch().count(), 0));
+}
+
+core::Result<Opened> mend(const Folder& folder, const Verdict& verdict, const std::optional<Content>& known,
+                          const Moment& now) {
+  // Of an attempt that failed half-way.
+  const auto finished = folder.finish_replacing();
+  if (!finished) return tl::unexpected(finished.error());
+  if (*finished) return open_sound(folder, 0);
+  auto salvaged = salvage(folder.database(), folder.unfinished(), known, verdict.end_lost, now);
+  if (!salvaged) {
+    std::error_code ignored;  // it is tried again with the next attempt
+    fs::remove(folder.unfinished(), ignored);
+    return tl::unexpected(
+        storage_failed(folder.database().string() + " is damaged (" + verdict.why + "), and " + salvaged.error().what));
+  }
+  const auto moved = folder.replace_database();
+  if (!moved) return tl::unexpected(moved.error());
+  auto opened = open_sound(folder, 0);
+  if (!opened) return opened;
+  opened->notes.push_back(storage_failed(folder.database().string() + " was damaged (" + verdict.why +
+                                         "). It was moved to " + moved->string() +
+                                         " and a new one is begun: " + told(*salvaged)));
+  opened->dropped = std::move(salvaged->dropped);
+  return opened;
 }
 
 }  // namespace
 
-core::Result<Opened> open_database(const fs::path& state_dir, const std::function<void(const core::Error&)>& note) {
-  std::error_code failed;
-  fs::create_directory(state_dir, failed);
-  if (failed) {
-    return tl::unexpected(storage_failed("state directory " + state_dir.string() + ": " + failed.message()));
-  }
-  const fs::path file = state_dir / "iotc-ha.db";
+core::Result<Opened> open_database(const fs::path& state_dir, const Moment& now) {
+  const Folder folder(state_dir);
+  auto made = folder.make();
+  if (!made) return tl::unexpected(std::move(made.error()));
+  const auto finished = folder.finish_replacing();
+  if (!finished) return tl::unexpected(finished.error());
 
-  Attempt attempt = try_open(file);
-  if (attempt.verdict.kind == Verdict::Kind::Quarantine) {
-    const auto moved = move_to_quarantine(file);
+  Verdict verdict = try_open(folder, 0);
+  if (verdict.kind == Verdict::Kind::Damaged) return mend(folder, verdict, std::nullopt, now);
+  if (verdict.kind == Verdict::Kind::Foreign) {
+    const auto moved = folder.set_database_aside();
     if (!moved) return tl::unexpected(moved.error());
-    note(storage_failed(file.string() + " cannot be used: " + attempt.verdict.why + ". It was moved to " +
-                        moved->string() + " and a new one is begun"));
-    attempt = try_open(file);
+    auto opened = open_sound(folder, above_all(now));
+    if (opened) {
+      opened->notes.push_back(storage_failed(folder.database().string() + " cannot be used: " + verdict.why +
+                                             ". It was moved to " + moved->string() + " and a new one is begun"));
+    }
+    return opened;
   }
-  if (!attempt.connection) {
-    return tl::unexpected(storage_failed(file.string() + " cannot be used: " + attempt.verdict.why));
+  if (verdict.kind == Verdict::Kind::Refuse) {
+    return tl::unexpected(storage_failed(folder.database().string() + " cannot be used: " + verdict.why));
   }
-  return Opened{file, std::move(*attempt.connection)};
+  return std::move(*verdict.opened);
+}
+
+core::Result<Opened> mend_database(const fs::path& state_dir, const std::string& why, const Content& known,
+                                   const Moment& now) {
+  return mend(Folder(state_dir), {Verdict::Kind::Damaged, why}, known, now);
 }
 
 }  // namespace iotc_ha::spool

@@ -133,14 +133,21 @@ def central_failback(machine):
 
 
 def account(machine):
-    """Each life of the daemon numbers its messages from 1: one that never came, though a later one did, was lost."""
+    """The daemon numbers its messages through all its lives: one that never came, though a later one did, was lost."""
     numbers = {}
     for message in telemetry(machine):
         numbers.setdefault(message["properties"]["boot"], []).append(int(message["properties"]["seq"]))
-    for boot, came in numbers.items():
-        lost = sorted(set(range(1, max(came) + 1)) - set(came))
-        print(f"        life {boot}: {max(came)} sent, {len(lost)} lost, {len(came) - len(set(came))} came twice")
-        require(not lost, f"messages {lost} of life {boot} were lost")
+    came = sorted(number for of_a_life in numbers.values() for number in of_a_life)
+    lost = sorted(set(range(1, came[-1] + 1)) - set(came))
+    for boot, of_a_life in numbers.items():
+        print(f"        life {boot}: {min(of_a_life)} to {max(of_a_life)}, "
+              f"{len(of_a_life) - len(set(of_a_life))} came twice")
+    require(not lost, f"messages {lost} were lost")
+
+
+def audit(machine):
+    """What the daemon itself says became of its messages, over all its lives; `iotc-hactl` ends with 0 if it adds up."""
+    return json.loads(machine.out("iotc-hactl", "audit", "--json"))["total"]
 
 
 def higher_version(package, folder):
@@ -290,6 +297,10 @@ def failover_under_systemd(machine, packages):
     require(machine.unit("iotc-ha", "MainPID") != pid, "the process is the same")
     wait_for_state(machine, "Connected", home, seconds=30)
 
+    step("the account adds up over both lives")
+    print("".join(f"        {line}\n" for line in machine.out("iotc-hactl", "audit").splitlines()), end="")
+    require(audit(machine)["lives"] == 2, f"the account is of {audit(machine)['lives']} lives")
+
     step("log level by systemctl")
     machine.run("systemctl", "service-log-level", "iotc-ha", "debug")
     require(machine.out("systemctl", "service-log-level", "iotc-ha") == "debug", "the level is another")
@@ -303,6 +314,50 @@ def failover_under_systemd(machine, packages):
 
     step("every message came, and came once or with the same id")
     account(machine)
+
+
+@scenario
+def members_of_the_group_send_telemetry(machine, packages):
+    said = install(machine, packages)
+    require("usermod -a -G iotc-ha USER" in said, f"the installation did not say who may send, but:\n{said}")
+    configure(machine)
+    machine.run("useradd", "--groups", "iotc-ha", "member")
+    machine.run("useradd", "stranger")
+
+    def hactl(user, *words, **options):
+        return machine.run("runuser", "-u", user, "--", "iotc-hactl", *words, **options)
+
+    step("before the daemon runs, one is told how to look after it")
+    refused = hactl("member", "send", "{}", status=69)
+    require("systemctl status iotc-ha" in refused.stderr, f"it said {refused.stderr!r}")
+
+    machine.run("systemctl", "start", "iotc-ha")
+    wait_for_state(machine, "Connected", seconds=30)
+    step("a member sends a message, and waits until a hub has it")
+    sent = int(hactl("member", "send", '{"pressure": 1013}', "--property", "source=member", "--wait").stdout)
+    mine = [message for message in telemetry(machine) if message["properties"].get("source") == "member"]
+    require(len(mine) == 1, f"{len(mine)} messages came")
+    require(mine[0]["properties"]["seq"] == str(sent), f"it is number {mine[0]['properties']['seq']}, not {sent}")
+
+    step("a member pipes lines in; the bad one is named, the others come")
+    piped = hactl("member", "send", "--lines", "--wait", "--property", "source=pipe", status=65,
+                  stdin='{"n": 1}\nnonsense\n{"n": 3}\n')
+    require("line 2: InvalidPayload" in piped.stderr, f"it said {piped.stderr!r}")
+    came = [message for message in telemetry(machine) if message["properties"].get("source") == "pipe"]
+    require(len(came) == 2, f"{len(came)} messages came")
+
+    step("a stranger may look, and is told why he may not send")
+    refused = hactl("stranger", "send", "{}", status=77)
+    require("not permitted: only root and members of the group iotc-ha may send" in refused.stderr,
+            f"it said {refused.stderr!r}")
+    require("Connected since" in hactl("stranger", "status").stdout, "it is not shown to be connected")
+    hactl("member", "reconnect", status=77)
+
+    step("the account adds up")
+    hactl("stranger", "audit")
+    total = audit(machine)
+    require(total["accepted"] >= sent + 2, f"{total['accepted']} were accepted, the member's was number {sent}")
+    require(total["delivered"] + total["queued"] == total["accepted"], f"something was lost: {total}")
 
 
 @scenario

@@ -4,6 +4,7 @@
 #include <iotc_ha/core/telemetry.hpp>
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -25,8 +26,14 @@ namespace iotc_ha::azure {
 [[nodiscard]] core::Result<core::Properties> parse_property_bag(std::string_view bag);
 
 /// `devices/{device_id}/messages/events/{bag}`: `$.mid`, `$.ct` application/json, `$.ce` utf-8, `$.sub` when there is a
-/// component, `iothub-creation-time-utc`, then the message's own properties.
+/// component, `iothub-creation-time-utc`, `boot`, `seq`, then the message's own properties.
 [[nodiscard]] std::string telemetry_topic(std::string_view device_id, const core::Telemetry& message);
+
+/// A hub takes so many bytes of body and properties together, and closes the session on more.
+inline constexpr std::size_t k_message_size_max = std::size_t{256} * 1024;
+/// Whether a hub can take what a program hands in. Errors InvalidPayload (the body is not JSON; the id, the component
+/// or a property cannot be sent or is one of ours) and PayloadTooLarge name what is wrong.
+[[nodiscard]] core::Result<void> check_submission(const core::Submission& message);
 [[nodiscard]] std::string twin_get_topic(std::uint64_t rid);
 [[nodiscard]] std::string twin_patch_topic(std::uint64_t rid);
 /// `rid` is the hub's, opaque, and echoed as it was received.

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <iotc_ha/core/account.hpp>
 #include <iotc_ha/core/error.hpp>
 #include <iotc_ha/core/status.hpp>
+#include <iotc_ha/core/telemetry.hpp>
 #include <iotc_ha/runtime/loop.hpp>
 
 #include <chrono>
@@ -14,6 +16,11 @@
 /// D-Bus: `io.github.iotc_ha`, object `/io/github/iotc_ha`. The only room that includes sdbus-c++.
 namespace iotc_ha::bus {
 
+/// The answer to a caller who waits for something. On the loop thread, once, at any time; when the caller or the bus
+/// has gone meanwhile, it goes nowhere.
+template <typename T>
+using Answer = std::function<void(core::Result<T>)>;
+
 /// What callers ask for. Called on the loop thread.
 struct Requests {
   std::function<void()> reconnect;
@@ -23,6 +30,12 @@ struct Requests {
   std::function<core::Result<void>(const std::string& level)> set_log_level;
   std::function<std::string()> log_target;  ///< "journal" or "console"
   std::function<core::Result<void>(const std::string& target)> set_log_target;
+  /// Accepts messages, all or none. Answered when they are on disk. `created` is set in each.
+  std::function<void(std::vector<core::Submission> messages, Answer<core::Sequences>)> submit;
+  /// Answered when hubs have acknowledged everything up to a number, or with TimedOut, MessagesDropped, Busy.
+  std::function<void(std::uint64_t sequence, std::chrono::microseconds timeout, Answer<void>)> flush;
+  std::function<void(Answer<std::vector<core::Account>>)> accounts;  ///< oldest life first
+  std::function<core::SpoolFigures()> figures;
 };
 struct Identity {
   std::string version;
@@ -46,6 +59,13 @@ class Service {
   void publish_model(const std::string& model_id);  ///< after a reload
   /// Emits Agent1.FailedOver.
   void failed_over(const std::string& from, const std::string& to, std::chrono::microseconds duration);
+  /// The figures of the spool have changed: one PropertiesChanged of Telemetry1 at most every `k_figures_period`, with
+  /// those that differ.
+  void figures_changed();
+  /// Emits Telemetry1.MessagesDropped.
+  void messages_dropped(const core::Dropped& dropped);
+
+  static constexpr std::chrono::milliseconds k_figures_period{1'000};
 
  private:
   class Inside;

@@ -56,6 +56,7 @@ struct Spool {
   std::uint64_t max_bytes = 256ULL << 20U;
   std::chrono::seconds max_age{std::chrono::hours{24 * 30}};
   enum class WhenFull : std::uint8_t { DropOldest, Reject } when_full = WhenFull::DropOldest;
+  std::chrono::seconds replay_window{0};  ///< zero: nothing is sent again after a failover
 };
 struct Sample {
   bool telemetry_send = true;

@@ -40,7 +40,9 @@ enum class Fault : std::uint8_t {
   StorageFailed,     ///< the disk refused
   InvalidPayload,    ///< JSON or a document that does not parse
   PayloadTooLarge,   ///< over the hub's limit
-  Busy,              ///< a queue of ours is at its limit
+  SpoolFull,         ///< `[spool] max_bytes` is reached, and nothing may go for the new message
+  MessagesDropped,   ///< what was waited for left the queue without a hub having it
+  Busy,              ///< a queue of ours is at its limit, or we are about to end
   Cancelled,         ///< given up by ourselves, for a newer attempt or for the end
 };
 

@@ -94,13 +94,14 @@ class Sessions {
 
   /// Answered by Opened or Lost within `endpoint.timeout`, and the drain of the session before.
   void open(core::AttemptId attempt, Endpoint endpoint);
-  /// QoS 1. Answered by TelemetryAcknowledged, or the session ends.
+  /// QoS 1. Answered by TelemetryAcknowledged, or the session ends. Also while the session is being closed, until its
+  /// drain is over or nothing is in flight.
   void send(core::AttemptId attempt, core::Telemetry message);
   /// A reported patch. Answered by TwinAnswered with `rid`, or the session ends.
   void report(core::AttemptId attempt, std::uint64_t rid, std::string patch_json);
   void get_twin(core::AttemptId attempt, std::uint64_t rid);
   void answer_method(core::AttemptId attempt, const std::string& rid, int status, std::string json);
-  /// DISCONNECT after what is in flight, or after `drain`. Answered by Closed.
+  /// DISCONNECT when nothing is in flight, or after `drain`. Answered by Closed.
   void close(core::AttemptId attempt, std::chrono::milliseconds drain);
 
   /// For how long the worker has been inside one call of Paho; nothing when it is idle. For the watchdog.

@@ -1,15 +1,20 @@
 #pragma once
 
+#include <iotc_ha/core/account.hpp>
 #include <iotc_ha/core/assignment.hpp>
 #include <iotc_ha/core/error.hpp>
+#include <iotc_ha/core/telemetry.hpp>
 #include <iotc_ha/runtime/loop.hpp>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 /// What must outlive the process, in `{state-dir}/iotc-ha.db`. The only room that includes SQLite.
 namespace iotc_ha::spool {
@@ -21,25 +26,90 @@ struct AssignmentKey {
   std::string registration_id;
 };
 
+/// `[spool]` of the configuration.
+struct Limits {
+  std::uint64_t bytes_max = 256ULL << 20U;  ///< of all messages on disk, queued or kept for a replay (core::size_of)
+  std::chrono::seconds age_max{std::chrono::hours{24 * 30}};
+  bool drop_oldest = true;                ///< when full: the oldest goes; else the new one is not taken
+  std::chrono::seconds replay_window{0};  ///< for how long what a hub has acknowledged is kept; zero: not at all
+};
+
+/// The database and its one worker. Every call is for the loop thread, and every callback comes there, never from
+/// inside a call. What the loop asks for while the worker is busy is done in one transaction when it is free again:
+/// many callers share one fsync. A `done` is called once, unless the Store ends first.
+///
+/// A message is handed out by next(), and leaves by acknowledge() or quarantine(), or is dropped (when too old, or for
+/// a newer one, but never while it is handed out). What was handed out and has not left is handed out again after
+/// release(), in the same order, under the same ids, also in the next life.
 class Store {
  public:
+  /// What the Store tells by itself.
+  struct Listener {
+    std::function<void(const core::Dropped&)> dropped;  ///< also for quarantine()
+    std::function<void()> figures_changed;
+    std::function<void(const core::Error&)> trouble;  ///< one line for the journal: a damaged file, a disk that refuses
+  };
+
   /// Opens or makes the database, on the caller's thread (at start, before the loop runs). A file that is not a
-  /// database of ours is moved to `{state-dir}/quarantine/` and a new one begun: a damaged file never stops the start.
-  /// `note` is told in one line when that happens. Error StorageFailed when the directory cannot be written.
-  static core::Result<std::unique_ptr<Store>> open(const std::filesystem::path& state_dir, runtime::Post post,
+  /// database of ours, or that is damaged, is moved to `{state-dir}/quarantine/` and a new one begun with what could be
+  /// read of the old: a damaged file never stops the start. `note` is told in one line when that happens. Error
+  /// StorageFailed when the directory cannot be written. It takes well under a second however much is queued.
+  static core::Result<std::unique_ptr<Store>> open(const std::filesystem::path& state_dir, const Limits& limits,
+                                                   runtime::Loop& loop,
                                                    const std::function<void(const core::Error&)>& note);
   virtual ~Store() = default;
 
+  virtual void listen(Listener listener) = 0;  ///< what happened before is told then
+  virtual void set_limits(const Limits& limits) = 0;
+
+  // ---- The remembered hub
   /// The hub of this enrolment's last session. Blocking; at start and on reload only.
   [[nodiscard]] virtual core::Result<std::optional<core::Assignment>> remembered(const AssignmentKey& key) = 0;
-  /// Keeps it durably, on the worker. `done` is called on the loop thread, unless the Store ends before the job begins.
+  /// Keeps it durably.
   virtual void remember(AssignmentKey key, core::Assignment assignment,
                         std::function<void(core::Result<void>)> done) = 0;
+
+  // ---- The queue
+  /// Accepts messages, all or none: when `done` tells their numbers, they are on disk. Errors SpoolFull, StorageFailed,
+  /// and Busy when more than `k_waiting_bytes_max` wait for the disk already.
+  virtual void append(std::vector<core::Submission> messages,
+                      std::function<void(core::Result<core::Sequences>)> done) = 0;
+  /// Hands out queued messages that come after number `after` (0: from the oldest on), in order, at least one and at
+  /// most `count`, and no more than `bytes` of them except for one. Waits until there are any. One question at a time:
+  /// a new one takes the place of the one before, whose `done` is never called.
+  virtual void next(std::uint64_t after, std::size_t count, std::uint64_t bytes,
+                    std::function<void(std::vector<core::Telemetry>)> done) = 0;
+  /// The session is over: nothing is handed out any more, and nobody waits for next().
+  virtual void release() = 0;
+  /// A hub has it. Deleted, or kept for the replay, with the next transaction that has to be, or with many others; at
+  /// the latest `k_acknowledged_wait` later. Until then a power cut makes it come again, under the same id. Of a number
+  /// that is not queued: does nothing.
+  virtual void acknowledge(std::uint64_t sequence, const std::string& hub) = 0;
+  /// Puts it aside: it is kept on disk, and never handed out again.
+  virtual void quarantine(std::uint64_t sequence, const std::string& why) = 0;
+  /// A session with `hub` is open: what another hub acknowledged within the replay window is queued again. Before
+  /// next().
+  virtual void replay(const std::string& hub) = 0;
+  /// Calls `done` when everything that was told before is on disk, or cannot be written (which `trouble` was told).
+  virtual void settle(std::function<void()> done) = 0;
+
+  // ---- The account
+  /// Includes what is told but not yet on disk.
+  [[nodiscard]] virtual core::SpoolFigures figures() const = 0;
+  /// True when no message up to this number is queued on disk: each was acknowledged, or Listener::dropped was told. To
+  /// count in what was told a moment ago, settle() first.
+  [[nodiscard]] virtual bool empty_up_to(std::uint64_t sequence) const = 0;
+  [[nodiscard]] virtual std::uint64_t last_sequence() const = 0;  ///< of the last message accepted; 0 before the first
+  /// Oldest life first; the last is the present one. Counts the rows that are there.
+  virtual void accounts(std::function<void(core::Result<std::vector<core::Account>>)> done) = 0;
 
   /// For how long the worker has been waiting for the disk; nothing when it is idle. For the watchdog.
   [[nodiscard]] virtual std::optional<std::chrono::microseconds> stuck_for() const = 0;
   /// Lets go of a worker that does not come back, so that the process can end.
   virtual void abandon() = 0;
+
+  static constexpr std::uint64_t k_waiting_bytes_max = 32ULL << 20U;
+  static constexpr std::chrono::seconds k_acknowledged_wait{5};
 };
 
 }  // namespace iotc_ha::spool

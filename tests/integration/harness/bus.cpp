@@ -16,6 +16,7 @@ using nlohmann::json;
 constexpr const char* k_name = "io.github.iotc_ha";
 constexpr const char* k_path = "/io/github/iotc_ha";
 constexpr const char* k_agent = "io.github.iotc_ha.Agent1";
+constexpr const char* k_telemetry = "io.github.iotc_ha.Telemetry1";
 
 /// busctl's JSON wraps each variant as {"type":…,"data":…}.
 template <typename T>
@@ -141,6 +142,17 @@ std::vector<FailedOver> Bus::failovers() const {
         {arguments.at(0).get<std::string>(), arguments.at(1).get<std::string>(), arguments.at(2).get<std::uint64_t>()});
   }
   return failovers;
+}
+
+std::vector<Drop> Bus::drops() const {
+  std::vector<Drop> drops;
+  for (const json& signal : signals_of_agent(witness_)) {
+    if (signal.at("interface") != k_telemetry || signal.at("member") != "MessagesDropped") continue;
+    const json& arguments = signal.at("payload").at("data");
+    drops.push_back({arguments.at(0).get<std::uint64_t>(), arguments.at(1).get<std::uint64_t>(),
+                     arguments.at(2).get<std::string>()});
+  }
+  return drops;
 }
 
 std::vector<std::string> Bus::states(std::size_t from) const {

@@ -45,6 +45,13 @@ struct FailedOver {
   std::uint64_t duration_us = 0;
 };
 
+/// A MessagesDropped signal of Telemetry1.
+struct Drop {
+  std::uint64_t first = 0;
+  std::uint64_t last = 0;
+  std::string reason;
+};
+
 struct HistoryEntry {
   std::uint64_t when = 0;
   std::string from;
@@ -73,6 +80,7 @@ class Bus {
   // What the witness saw, in order.
   [[nodiscard]] std::vector<Change> changes() const;
   [[nodiscard]] std::vector<FailedOver> failovers() const;
+  [[nodiscard]] std::vector<Drop> drops() const;
   /// The values that State took, beginning with the `from`th.
   [[nodiscard]] std::vector<std::string> states(std::size_t from = 0) const;
   /// The names that LastError took since the change number `from`.

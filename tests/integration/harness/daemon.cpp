@@ -1,14 +1,31 @@
 #include "daemon.hpp"
 
+#include "wait.hpp"
+
 #include <csignal>
 #include <regex>
 #include <sstream>
+#include <stdexcept>
 #include <utility>
 
 namespace iotc_ha::integration {
+namespace {
+
+/// A line of /proc/PID/status; 0 when the process is not there.
+std::uint64_t kib_in_status(pid_t pid, const std::string& name) {
+  const std::regex line(name + R"(:\s+(\d+) kB)");
+  const std::string text = read_file("/proc/" + std::to_string(pid) + "/status");
+  std::smatch found;
+  return std::regex_search(text, found, line) ? std::stoull(found[1]) : 0;
+}
+
+}  // namespace
 
 Daemon::Daemon(std::filesystem::path folder, std::string bus_address)
-    : folder_(std::move(folder)), config_(folder_ / "iotc-ha.conf"), bus_address_(std::move(bus_address)) {}
+    : folder_(std::move(folder)),
+      config_(folder_ / "iotc-ha.conf"),
+      state_dir_(folder_ / "state"),
+      bus_address_(std::move(bus_address)) {}
 
 void Daemon::drop_in(const std::string& name, const std::string& toml) const {
   write_file(folder_ / "iotc-ha.conf.d" / (name + ".conf"), toml);
@@ -19,13 +36,18 @@ void Daemon::remove_drop_in(const std::string& name) const {
 }
 
 Command Daemon::command() const {
-  return {IOTC_HA_DAEMON_PROGRAM,       "--config", config_.string(), "--state-dir",
-          (folder_ / "state").string(), "--bus",    bus_address_};
+  return {IOTC_HA_DAEMON_PROGRAM, "--config", config_.string(), "--state-dir",
+          state_dir_.string(),    "--bus",    bus_address_};
 }
 
 void Daemon::start() {
-  std::filesystem::create_directories(folder_ / "state");
+  std::filesystem::create_directories(state_dir_);
   process_ = std::make_unique<Process>(command(), folder_ / ("daemon-" + std::to_string(++life_)));
+}
+
+void Daemon::kill() {
+  process_->signal(SIGKILL);
+  if (!process_->wait(k_patience)) throw std::runtime_error("the daemon outlives SIGKILL");
 }
 
 void Daemon::reload() { process_->signal(SIGHUP); }
@@ -58,18 +80,15 @@ std::vector<std::string> Daemon::states() const {
 
 std::optional<Account> Daemon::account() const {
   static const std::regex k_line(
-      R"(stopped: (\d+) messages produced, (\d+) acknowledged, (\d+) dropped, (\d+) waiting)");
+      R"(stopped: (\d+) messages accepted, (\d+) delivered, (\d+) dropped, (\d+) quarantined, (\d+) waiting)");
   const std::string text = journal();
   std::smatch found;
   if (!std::regex_search(text, found, k_line)) return std::nullopt;
-  return Account{std::stoull(found[1]), std::stoull(found[2]), std::stoull(found[3]), std::stoull(found[4])};
+  return Account{std::stoull(found[1]), std::stoull(found[2]), std::stoull(found[3]), std::stoull(found[4]),
+                 std::stoull(found[5])};
 }
 
-std::uint64_t Daemon::resident_kib() const {
-  static const std::regex k_line(R"(VmRSS:\s+(\d+) kB)");
-  const std::string text = read_file("/proc/" + std::to_string(pid()) + "/status");
-  std::smatch found;
-  return std::regex_search(text, found, k_line) ? std::stoull(found[1]) : 0;
-}
+std::uint64_t Daemon::resident_kib() const { return kib_in_status(pid(), "VmRSS"); }
+std::uint64_t Daemon::peak_resident_kib() const { return kib_in_status(pid(), "VmHWM"); }
 
 }  // namespace iotc_ha::integration

@@ -17,11 +17,12 @@ struct Transition {
   std::string why;
 };
 
-/// What the daemon says of its telemetry when it stops.
+/// What the daemon says of its telemetry when it stops: of all lives in its state directory.
 struct Account {
-  std::uint64_t produced = 0;
-  std::uint64_t acknowledged = 0;
+  std::uint64_t accepted = 0;
+  std::uint64_t delivered = 0;
   std::uint64_t dropped = 0;
+  std::uint64_t quarantined = 0;
   std::uint64_t waiting = 0;
 };
 
@@ -35,7 +36,10 @@ class Daemon {
   void drop_in(const std::string& name, const std::string& toml) const;
   void remove_drop_in(const std::string& name) const;
 
+  [[nodiscard]] const std::filesystem::path& state_dir() const { return state_dir_; }
+
   void start();   ///< the journal of this life begins empty
+  void kill();    ///< SIGKILL; returns when it has ended
   void reload();  ///< SIGHUP, as `systemctl reload` sends it
   [[nodiscard]] pid_t pid() const { return process_->pid(); }
   [[nodiscard]] bool running() const { return process_ && process_->running(); }
@@ -50,13 +54,15 @@ class Daemon {
   /// The states that the journal tells, without those that were entered from themselves.
   [[nodiscard]] std::vector<std::string> states() const;
   [[nodiscard]] std::optional<Account> account() const;
-  [[nodiscard]] std::uint64_t resident_kib() const;
+  [[nodiscard]] std::uint64_t resident_kib() const;       ///< now
+  [[nodiscard]] std::uint64_t peak_resident_kib() const;  ///< at most, in this life
 
  private:
   [[nodiscard]] Command command() const;
 
   const std::filesystem::path folder_;
   const std::filesystem::path config_;
+  const std::filesystem::path state_dir_;
   const std::string bus_address_;
   unsigned life_ = 0;
   std::unique_ptr<Process> process_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 
@@ -17,6 +18,22 @@ class Folder {
 
  private:
   std::filesystem::path path_;
+};
+
+/// A disk of its own, small enough to be filled, mounted on a folder. It is seen by this thread and by the processes
+/// that it starts, and gone with them, however they end.
+class SmallDisk {
+ public:
+  SmallDisk(std::filesystem::path folder, std::uint64_t bytes);  ///< throws std::runtime_error
+  ~SmallDisk();
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+  /// Leaves so much free, by a file that has nothing to do with anybody here.
+  void fill_but(std::uint64_t bytes) const;
+  void make_room() const;  ///< removes that file
+
+ private:
+  std::filesystem::path folder_;
 };
 
 /// A /24 of 127.0.0.0/8 that no other test process has. A socket bound in it is the mark that it is taken.

@@ -150,10 +150,40 @@ HttpAnswer Lizard::central(const std::string& device, const std::string& action,
 }
 
 const std::vector<Received>& Lizard::telemetry() {
-  const std::string since = received_.empty() ? "0" : std::to_string(received_.back().seq);
-  std::istringstream lines(answer({"telemetry", "--json", "--since", since}));
-  for (std::string line; std::getline(lines, line);) received_.push_back(read_received(json::parse(line)));
+  const std::uint64_t since = received_.empty() ? 0 : received_.back().seq;
+  for_each_line(since, [this](const std::string& line) {
+    received_.push_back(read_received(json::parse(line)));
+    return received_.back().seq;
+  });
   return received_;
+}
+
+std::uint64_t Lizard::telemetry_count() const {
+  std::uint64_t count = 0;
+  for (const HubStatus& hub : status().hubs) count += hub.telemetry;
+  return count;
+}
+
+void Lizard::for_each_mid(const std::function<void(std::string_view)>& visit) const {
+  for_each_line(0, [&visit](const std::string& line) {
+    const auto value_after = [&line](std::string_view name) {
+      const auto begin = line.find(name) + name.size();
+      return std::string_view(line).substr(begin, line.find_first_of(",\"", begin) - begin);
+    };
+    visit(value_after(R"("mid":")"));
+    return std::stoull(std::string(value_after(R"("seq":)")));
+  });
+}
+
+void Lizard::for_each_line(std::uint64_t since, const std::function<std::uint64_t(const std::string&)>& visit) const {
+  constexpr std::size_t k_piece = 20'000;
+  std::size_t count = k_piece;
+  while (count == k_piece) {
+    std::istringstream lines(
+        answer({"telemetry", "--json", "--since", std::to_string(since), "--limit", std::to_string(k_piece)}));
+    count = 0;
+    for (std::string line; std::getline(lines, line); ++count) since = visit(line);
+  }
 }
 
 }  // namespace iotc_ha::integration

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace iotc_ha::integration {
@@ -97,13 +99,19 @@ class Lizard {
   /// The call of `az iot central device ACTION`.
   [[nodiscard]] HttpAnswer central(const std::string& device, const std::string& action, const std::string& body) const;
 
-  /// Everything that hubs have received so far, in the order of their receipt.
+  /// Everything that hubs have received so far, in the order of their receipt. Asks for what is new only.
   [[nodiscard]] const std::vector<Received>& telemetry();
+  /// How many messages hubs have received so far: cheap, however many they are.
+  [[nodiscard]] std::uint64_t telemetry_count() const;
+  /// `$.mid` of each message, in the order of receipt: where there are too many to keep them.
+  void for_each_mid(const std::function<void(std::string_view mid)>& visit) const;
 
   [[nodiscard]] std::string log() const { return process_->out() + process_->err(); }
 
  private:
   std::string answer(Command command) const;
+  /// Each line of `telemetry --json` after number `since`; `visit` answers the number of its own.
+  void for_each_line(std::uint64_t since, const std::function<std::uint64_t(const std::string& line)>& visit) const;
 
   const std::filesystem::path state_dir_;
   std::unique_ptr<Process> process_;

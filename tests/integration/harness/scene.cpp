@@ -1,5 +1,7 @@
 #include "scene.hpp"
 
+#include "arrivals.hpp"
+
 #include <gmock/gmock.h>
 #include <unistd.h>
 
@@ -9,8 +11,6 @@
 #include <cstdlib>
 #include <ctime>
 #include <iostream>
-#include <map>
-#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -28,7 +28,14 @@ std::int64_t now_us() {
       .count();
 }
 
-/// As iothub-creation-time-utc is written, so that texts compare like times.
+std::string together(const States& states) {
+  std::string text;
+  for (const std::string& state : states) text += (text.empty() ? "" : ", ") + state;
+  return text;
+}
+
+}  // namespace
+
 std::string iso8601_utc(std::int64_t time_us) {
   const std::time_t whole = time_us / 1'000'000;
   std::tm parts{};
@@ -39,20 +46,17 @@ std::string iso8601_utc(std::int64_t time_us) {
   return std::string{text.data()} + "." + ms + "Z";
 }
 
-std::string together(const States& states) {
-  std::string text;
-  for (const std::string& state : states) text += (text.empty() ? "" : ", ") + state;
-  return text;
-}
-
-}  // namespace
-
 void Scene::SetUp() {
   if (geteuid() != 0) GTEST_SKIP() << "needs root: the virtual Azure listens on port 443, as the real one does";
   folder_ = std::make_unique<Folder>();
   network_ = std::make_unique<Network>();
   bus_ = std::make_unique<Bus>(folder_->path());
   daemon_ = std::make_unique<Daemon>(folder_->path(), bus_->address());
+}
+
+Caller& Scene::caller() {
+  if (!caller_) caller_ = std::make_unique<Caller>(bus().address());
+  return *caller_;
 }
 
 void Scene::TearDown() {
@@ -89,12 +93,18 @@ void Scene::configure(const std::string& toml) {
   daemon().drop_in("20-test", toml);
 }
 
+void Scene::configure_for_callers(const std::string& toml) {
+  configure(toml);
+  daemon().drop_in("30-callers", "[sample]\ntelemetry_send = false\nreported_property_send = false\n");
+}
+
 void Scene::start_daemon() {
   life_begins_ = bus().states().size();
   daemon().start();
 }
 
 void Scene::restart_bus() {
+  caller_.reset();
   bus().stop();
   life_begins_ = 0;
   bus().start();
@@ -106,6 +116,24 @@ void Scene::begin(const std::string& toml, const Command& lizard_options) {
   start_daemon();
   // Thrown, so that a test does not go on without its beginning.
   if (!await_hub("hub-a") || !await_fresh_telemetry()) throw std::runtime_error("the daemon did not get to work");
+}
+
+void Scene::begin_for_callers(const std::string& toml, const Command& lizard_options) {
+  start_lizard(lizard_options);
+  configure_for_callers(toml);
+  start_daemon();
+  if (!await_hub("hub-a") || !await_telemetry_service()) throw std::runtime_error("the daemon did not get to work");
+}
+
+void Scene::begin_without_hub(const std::string& toml, const Command& lizard_options) {
+  start_lizard(lizard_options);
+  lizard().attack("dps", "kill");
+  configure_for_callers(toml);
+  daemon().drop_in("40-dps",
+                   "[failover]\nbackoff_base = \"100ms\"\nbackoff_max = \"500ms\"\ndps_backoff_base = \"100ms\"\n"
+                   "dps_backoff_max = \"500ms\"\n");
+  start_daemon();
+  if (!await_telemetry_service()) throw std::runtime_error("the daemon does not answer callers");
 }
 
 // ---- Waiting
@@ -195,27 +223,42 @@ void Scene::expect_one_truth() {
 
 void Scene::expect_no_telemetry_lost() {
   ASSERT_TRUE(await_fresh_telemetry());
-  check_received();
+  Arrivals(lizard().telemetry()).expect_no_gap();
 }
 
-void Scene::check_received() {
-  std::map<std::pair<std::string, std::uint64_t>, Received> first_receipts;
-  std::map<std::string, std::uint64_t> last_of_boot;
-  std::set<std::string> mids;
-  for (const Received& received : lizard().telemetry()) {
-    const std::string boot = received.properties.at("boot");
-    const std::uint64_t number = std::stoull(received.properties.at("seq"));
-    const auto [place, is_new] = first_receipts.try_emplace({boot, number}, received);
-    if (!is_new) {
-      EXPECT_EQ(received.mid, place->second.mid) << "message " << number << " came again under another id";
-      EXPECT_EQ(received.body, place->second.body) << "message " << number << " came again with another text";
-      continue;
-    }
-    EXPECT_TRUE(mids.insert(received.mid).second) << "two messages have the id " << received.mid;
-    EXPECT_EQ(number, ++last_of_boot[boot]) << "in the order of first receipts; the hub was " << received.hub;
-    last_of_boot[boot] = number;
+void Scene::expect_arrived(const std::vector<Accepted>& accepted) {
+  ASSERT_TRUE(await_delivery(accepted));
+  Arrivals(lizard().telemetry()).expect(accepted);
+}
+
+std::uint64_t Scene::figure(const std::string& name) {
+  const Answer<Line> figures = caller().figures();
+  if (!figures) throw std::runtime_error(figures.error().name + ": " + figures.error().text);
+  return figures->at(name);
+}
+
+bool Scene::await_delivery(const std::vector<Accepted>& accepted, milliseconds patience) {
+  std::uint64_t last = 0;
+  for (const Accepted& of_caller : accepted) {
+    if (!of_caller.empty()) last = std::max(last, of_caller.rbegin()->first);
   }
-  EXPECT_FALSE(first_receipts.empty());
+  const auto flushed = caller().flush(last, patience);
+  if (!flushed) ADD_FAILURE() << "Flush(" << last << "): " << flushed.error().name << ": " << flushed.error().text;
+  return flushed.has_value();
+}
+
+void Scene::expect_audit_adds_up() {
+  const Outcome audit = run({IOTC_HA_HACTL_PROGRAM, "--bus", bus().address(), "audit"});
+  EXPECT_EQ(audit.status, 0) << audit.out << audit.err;
+  const auto lines = caller().accounts();
+  ASSERT_TRUE(lines.has_value()) << lines.error().name << ": " << lines.error().text;
+  ASSERT_FALSE(lines->empty());
+  for (const Line& line : *lines) {
+    EXPECT_EQ(line.at("accepted"), line.at("delivered") + line.at("queued") + line.at("dropped_full") +
+                                       line.at("dropped_expired") + line.at("dropped_damaged") + line.at("quarantined"))
+        << "of boot " << line.at("boot") << "\n"
+        << audit.out;
+  }
 }
 
 void Scene::expect_clean_stop() {
@@ -227,13 +270,10 @@ void Scene::expect_clean_stop() {
   const auto account = daemon().account();
   ASSERT_TRUE(account.has_value()) << "no account of the telemetry in the journal";
   EXPECT_EQ(account->dropped, 0U);
-  EXPECT_EQ(account->produced, account->acknowledged + account->waiting);
-  const std::string boot = lizard().telemetry().empty() ? "" : lizard().telemetry().back().properties.at("boot");
-  std::set<std::string> received;
-  for (const Received& one : lizard().telemetry()) {
-    if (one.properties.at("boot") == boot) received.insert(one.mid);
-  }
-  EXPECT_GE(received.size(), account->acknowledged) << "the daemon says that more was acknowledged than hubs have";
+  EXPECT_EQ(account->accepted, account->delivered + account->quarantined + account->waiting);
+  const Arrivals arrivals(lizard().telemetry());
+  EXPECT_GE(arrivals.size(), account->delivered) << "the daemon says that more was delivered than hubs have";
+  EXPECT_LE(arrivals.size(), account->accepted) << "hubs have more than the daemon says that it accepted";
 }
 
 void Scene::expect_good_end() {

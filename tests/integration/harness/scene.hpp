@@ -1,9 +1,11 @@
 #pragma once
 
 #include "bus.hpp"
+#include "caller.hpp"
 #include "daemon.hpp"
 #include "ground.hpp"
 #include "lizard.hpp"
+#include "load.hpp"
 #include "wait.hpp"
 
 #include <gtest/gtest.h>
@@ -15,6 +17,9 @@
 #include <vector>
 
 namespace iotc_ha::integration {
+
+/// As iothub-creation-time-utc is written, so that texts compare like times.
+[[nodiscard]] std::string iso8601_utc(std::int64_t time_us);
 
 using States = std::vector<std::string>;
 
@@ -35,13 +40,21 @@ class Scene : public testing::Test {
   /// Writes the configuration that `iotc-ha-lizard config` gives, with a quick pace for the sample; starts nothing.
   /// `toml`: what this test wants otherwise.
   void configure(const std::string& toml = "");
+  /// The same without the sample's telemetry and reported properties: what callers hand in is all that there is.
+  void configure_for_callers(const std::string& toml = "");
   void start_daemon();
   void restart_bus();  ///< everybody on it is thrown off; the witness begins anew
   /// All of it, until the daemon is connected to hub-a and its first telemetry has arrived.
   void begin(const std::string& toml = "", const Command& lizard_options = {});
+  /// The same for a test with callers, until the daemon is connected to hub-a and answers them.
+  void begin_for_callers(const std::string& toml = "", const Command& lizard_options = {});
+  /// The same with DPS down, so that what is accepted stays on disk until the test revives it; it is asked often.
+  void begin_without_hub(const std::string& toml = "", const Command& lizard_options = {});
   [[nodiscard]] Lizard& lizard() { return *lizard_; }
   [[nodiscard]] Daemon& daemon() { return *daemon_; }
   [[nodiscard]] Bus& bus() { return *bus_; }
+  /// A program on the bus, made when it is first asked for.
+  [[nodiscard]] Caller& caller();
 
   // ---- Waiting
   /// Until State has this value, seen from outside.
@@ -57,6 +70,15 @@ class Scene : public testing::Test {
   [[nodiscard]] bool await_journal(const std::string& text) {
     return eventually([&] { return daemon().journal_says(text); });
   }
+  /// Until the bus has a daemon that answers about telemetry.
+  [[nodiscard]] bool await_telemetry_service() {
+    return eventually([&] { return caller().figures().has_value(); });
+  }
+  /// A property of Telemetry1. Throws std::runtime_error when there is no answer.
+  [[nodiscard]] std::uint64_t figure(const std::string& name);
+  /// Until hubs have acknowledged everything that was accepted, as the daemon says; tells what it says otherwise.
+  [[nodiscard]] bool await_delivery(const std::vector<Accepted>& accepted,
+                                    std::chrono::milliseconds patience = k_patience);
   /// Until hubs have received telemetry that was created after this call; all older telemetry goes before it.
   [[nodiscard]] bool await_fresh_telemetry();
 
@@ -78,6 +100,10 @@ class Scene : public testing::Test {
   /// Hubs have received every message from the first to the last, each with an id of its own; what came twice came with
   /// the same id and the same text. Waits until what was queued has been sent.
   void expect_no_telemetry_lost();
+  /// Everything that was accepted arrives; see Arrivals.
+  void expect_arrived(const std::vector<Accepted>& accepted);
+  /// `iotc-hactl audit` says so, and GetAccount, line by line.
+  void expect_audit_adds_up();
   /// SIGTERM ends it within five seconds with status 0, and its account of telemetry agrees with the hubs'.
   void expect_clean_stop();
   /// All three.
@@ -88,8 +114,6 @@ class Scene : public testing::Test {
   static inline const std::string k_device = "failover-linux";
 
  private:
-  void check_received();
-
   std::size_t life_begins_ = 0;  ///< the first of Bus::states() that the present daemon can have sent
 
   std::unique_ptr<Folder> folder_;
@@ -97,6 +121,7 @@ class Scene : public testing::Test {
   std::unique_ptr<Bus> bus_;
   std::unique_ptr<Lizard> lizard_;
   std::unique_ptr<Daemon> daemon_;
+  std::unique_ptr<Caller> caller_;
 };
 
 }  // namespace iotc_ha::integration

@@ -12,10 +12,19 @@ using testing::StartsWith;
 
 constexpr const char* k_denied = "Access denied";
 
-/// The rules that are installed, on a bus of type system, with root and nobody as callers.
+/// The rules that are installed, but for a group that every machine has: "users", which is not that of nobody.
+std::string policy_for_users() {
+  std::string policy = read_file(IOTC_HA_BUS_POLICY);
+  const std::string group = R"(group="iotc-ha")";
+  const std::size_t at = policy.find(group);
+  if (at == std::string::npos) throw std::runtime_error("the policy does not name the group iotc-ha");
+  return policy.replace(at, group.size(), R"(group="users")");
+}
+
+/// Those rules on a bus of type system, with root and nobody as callers.
 class PolicyTest : public testing::Test {
  public:
-  PolicyTest() : bus_(PrivateBus::Kind::System, read_file(IOTC_HA_BUS_POLICY)) {}
+  PolicyTest() : bus_(PrivateBus::Kind::System, policy_for_users()) {}
 
  protected:
   void SetUp() override {
@@ -45,10 +54,10 @@ TEST_F(PolicyTest, AnybodyMayReadWhatThereIs) {
                                           "io.github.iotc_ha.Agent1", "Version"};
   EXPECT_EQ(bus_.busctl_as_nobody(property).text, R"(s "1.2.3")");
   EXPECT_THAT(bus_.busctl_as_nobody(call("GetHistory", {"u", "1"})).text, StartsWith("a(tsss) 1 "));
-  const Answer introspected = bus_.busctl_as_nobody({"introspect", "io.github.iotc_ha", "/io/github/iotc_ha"});
+  const Output introspected = bus_.busctl_as_nobody({"introspect", "io.github.iotc_ha", "/io/github/iotc_ha"});
   EXPECT_EQ(introspected.status, 0);
   EXPECT_THAT(introspected.text, HasSubstr("ReconnectCount"));
-  const Answer all =
+  const Output all =
       bus_.busctl_as_nobody({"call", "io.github.iotc_ha", "/io/github/iotc_ha", "org.freedesktop.DBus.Properties",
                              "GetAll", "s", "io.github.iotc_ha.Agent1"});
   EXPECT_THAT(all.text, StartsWith("a{sv} 14 "));
@@ -68,10 +77,46 @@ TEST_F(PolicyTest, WhoIsNotRootMayChangeNothing) {
   });
 }
 
+std::vector<std::string> telemetry(const std::vector<std::string>& method) {
+  std::vector<std::string> words{"call", "io.github.iotc_ha", "/io/github/iotc_ha", "io.github.iotc_ha.Telemetry1"};
+  words.insert(words.end(), method.begin(), method.end());
+  return words;
+}
+const std::vector<std::string> k_submit = telemetry({"Submit", "sa{sv}", "{}", "0"});
+const std::vector<std::string> k_submit_many = telemetry({"SubmitMany", "asa{sv}", "2", "{}", "{}", "0"});
+const std::vector<std::string> k_flush = telemetry({"--timeout=10ms", "Flush", "tt", "1", "1"});
+
+TEST_F(PolicyTest, AnybodyMayReadTheFiguresAndTheAccountOfTelemetry) {
+  const std::vector<std::string> property{"get-property", "io.github.iotc_ha", "/io/github/iotc_ha",
+                                          "io.github.iotc_ha.Telemetry1", "Queued"};
+  EXPECT_EQ(bus_.busctl_as_nobody(property).text, "t 0");
+  EXPECT_EQ(bus_.busctl_as_nobody(telemetry({"GetAccount"})).text, "aa{st} 0");
+}
+
+TEST_F(PolicyTest, WhoIsNotInTheGroupMayHandInNothing) {
+  for (const auto& words : {k_submit, k_submit_many, k_flush}) {
+    EXPECT_THAT(bus_.busctl_as_nobody(words).text, HasSubstr(k_denied));
+  }
+  served_->on_loop([&](Service& /*service*/) {
+    EXPECT_EQ(served_->shelf.last_sequence, 0U);
+    EXPECT_THAT(served_->shelf.flushes, testing::IsEmpty());
+  });
+}
+
+TEST_F(PolicyTest, AMemberOfTheGroupMayHandInTelemetryAndControlNothing) {
+  EXPECT_EQ(bus_.busctl_as_nobody(k_submit, "users").text, "t 1");
+  EXPECT_EQ(bus_.busctl_as_nobody(k_submit_many, "users").text, "tt 2 3");
+  EXPECT_THAT(bus_.busctl_as_nobody(k_flush, "users").text, testing::Not(HasSubstr(k_denied)));
+  served_->on_loop([&](Service& /*service*/) { EXPECT_THAT(served_->shelf.flushes, testing::SizeIs(1)); });
+  EXPECT_THAT(bus_.busctl_as_nobody(call("Reconnect"), "users").text, HasSubstr(k_denied));
+  EXPECT_THAT(bus_.busctl_as_nobody(k_set_log_level, "users").text, HasSubstr(k_denied));
+}
+
 TEST_F(PolicyTest, RootMayControl) {
   EXPECT_EQ(bus_.busctl(call("Reconnect")).text, "");
   EXPECT_EQ(bus_.busctl(call("Reprovision")).text, "");
   EXPECT_EQ(bus_.busctl(k_set_log_level).text, "");
+  EXPECT_EQ(bus_.busctl(k_submit).text, "t 1");
   served_->on_loop([&](Service& /*service*/) {
     EXPECT_EQ(served_->reconnects, 1);
     EXPECT_EQ(served_->reprovisions, 1);
@@ -79,7 +124,7 @@ TEST_F(PolicyTest, RootMayControl) {
 }
 
 /// What the bus says when nobody asks for the name.
-Answer claim_as_nobody(const PrivateBus& bus) {
+Output claim_as_nobody(const PrivateBus& bus) {
   return bus.busctl_as_nobody({"call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
                                "RequestName", "su", "io.github.iotc_ha", "0"});
 }

@@ -106,9 +106,9 @@ int Child::wait() {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-Answer run(const std::vector<std::string>& command) {
+Output run(const std::vector<std::string>& command) {
   Child child(command);
-  Answer answer{0, ""};
+  Output answer{0, ""};
   while (const auto line = child.line()) answer.text += (answer.text.empty() ? "" : "\n") + *line;
   answer.status = child.wait();
   return answer;
@@ -151,15 +151,16 @@ void PrivateBus::kill() { daemon_.reset(); }
 
 void PrivateBus::signal(int number) const { daemon_->signal(number); }
 
-Answer PrivateBus::busctl(const std::vector<std::string>& arguments) const {
+Output PrivateBus::busctl(const std::vector<std::string>& arguments) const {
   std::vector<std::string> command{"busctl", "--address=" + address()};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return run(command);
 }
 
-Answer PrivateBus::busctl_as_nobody(const std::vector<std::string>& arguments) const {
-  std::vector<std::string> command{"setpriv",        "--reuid=65534", "--regid=65534",
-                                   "--clear-groups", "busctl",        "--address=" + address()};
+Output PrivateBus::busctl_as_nobody(const std::vector<std::string>& arguments, const std::string& groups) const {
+  std::vector<std::string> command{"setpriv",       "--reuid=65534",
+                                   "--regid=65534", groups.empty() ? "--clear-groups" : "--groups=" + groups,
+                                   "busctl",        "--address=" + address()};
   command.insert(command.end(), arguments.begin(), arguments.end());
   return run(command);
 }
@@ -168,8 +169,9 @@ std::vector<std::string> PrivateBus::dbus_send(const std::string& destination, c
   return {"dbus-send", "--bus=" + address(), "--print-reply", "--dest=" + destination, path};
 }
 
-std::string PrivateBus::get_property(const std::string& name) const {
-  return busctl({"get-property", "io.github.iotc_ha", "/io/github/iotc_ha", "io.github.iotc_ha.Agent1", name}).text;
+std::string PrivateBus::get_property(const std::string& name, const std::string& interface) const {
+  return busctl({"get-property", "io.github.iotc_ha", "/io/github/iotc_ha", "io.github.iotc_ha." + interface, name})
+      .text;
 }
 
 Served::Served(const std::string& address) {
@@ -235,28 +237,24 @@ Requests Served::requests() {
     if (wanted == "kmsg") return core::fail(core::Fault::StorageFailed, "the kernel's log cannot be opened");
     return core::fail(core::Fault::BadConfiguration, "\"" + wanted + "\" is not one of ours");
   };
-  return {
-      .reconnect = [this] { ++reconnects; },
-      .reprovision = [this] { ++reprovisions; },
-      .history =
-          [](std::uint32_t max) {
-            std::vector<core::HistoryEntry> entries{
-                {core::WallTime{std::chrono::seconds{1'700'000'002}}, "Connecting", "Connected", "twin read"},
-                {core::WallTime{std::chrono::seconds{1'700'000'001}}, "Provisioning", "Connecting", "hub-a: \xff!"}};
-            if (entries.size() > max) entries.resize(max);
-            return entries;
-          },
-      .log_level = [this] { return log_level_; },
-      .set_log_level =
-          [this, set](const std::string& level) {
-            return set(log_level_, level, {"debug", "info"});
-          },
-      .log_target = [this] { return log_target_; },
-      .set_log_target =
-          [this, set](const std::string& target) {
-            return set(log_target_, target, {"journal", "console"});
-          },
+  Requests requests;
+  requests.reconnect = [this] { ++reconnects; };
+  requests.reprovision = [this] { ++reprovisions; };
+  requests.history = [](std::uint32_t max) {
+    std::vector<core::HistoryEntry> entries{
+        {core::WallTime{std::chrono::seconds{1'700'000'002}}, "Connecting", "Connected", "twin read"},
+        {core::WallTime{std::chrono::seconds{1'700'000'001}}, "Provisioning", "Connecting", "hub-a: \xff!"}};
+    if (entries.size() > max) entries.resize(max);
+    return entries;
   };
+  requests.log_level = [this] { return log_level_; };
+  requests.set_log_level = [this, set](const std::string& level) { return set(log_level_, level, {"debug", "info"}); };
+  requests.log_target = [this] { return log_target_; };
+  requests.set_log_target = [this, set](const std::string& target) {
+    return set(log_target_, target, {"journal", "console"});
+  };
+  shelf.serve(requests);
+  return requests;
 }
 
 core::Status example_status() {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "shelf.hpp"
+
 #include <iotc_ha/bus/service.hpp>
 
 #include <sys/types.h>
@@ -39,12 +41,12 @@ class Child {
   std::string buffer_;
 };
 
-struct Answer {
+struct Output {
   int status;
   std::string text;  ///< standard output and error, without the last line's end
 };
 /// Runs `command` to its end.
-Answer run(const std::vector<std::string>& command);
+Output run(const std::vector<std::string>& command);
 
 /// A real dbus-daemon of our own, in a temporary directory that anyone may enter.
 class PrivateBus {
@@ -62,12 +64,14 @@ class PrivateBus {
   [[nodiscard]] std::string address() const;
 
   /// `busctl --address=... arguments`
-  [[nodiscard]] Answer busctl(const std::vector<std::string>& arguments) const;
-  [[nodiscard]] Answer busctl_as_nobody(const std::vector<std::string>& arguments) const;
+  [[nodiscard]] Output busctl(const std::vector<std::string>& arguments) const;
+  /// As the user nobody, in the group of the same id and in `groups`.
+  [[nodiscard]] Output busctl_as_nobody(const std::vector<std::string>& arguments,
+                                        const std::string& groups = "") const;
   /// `dbus-send`, which unlike busctl prints the names of errors.
   [[nodiscard]] std::vector<std::string> dbus_send(const std::string& destination, const std::string& path) const;
-  /// What `busctl get-property` prints for a property of Agent1.
-  [[nodiscard]] std::string get_property(const std::string& name) const;
+  /// What `busctl get-property` prints for a property of Agent1, or of another interface of that object.
+  [[nodiscard]] std::string get_property(const std::string& name, const std::string& interface = "Agent1") const;
 
  private:
   std::filesystem::path dir_;
@@ -88,8 +92,10 @@ class Served {
   bool noted(const std::string& part);
   [[nodiscard]] std::vector<std::string> notes() const;
 
-  int reconnects = 0;    ///< read on the loop
-  int reprovisions = 0;  ///< read on the loop
+  // Read and written on the loop
+  int reconnects = 0;
+  int reprovisions = 0;
+  Shelf shelf;
 
  private:
   void note(const std::string& line);

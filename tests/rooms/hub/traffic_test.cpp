@@ -231,6 +231,26 @@ TEST_F(Traffic, CloseIsSeenByTheBrokerAsADisconnect) {
   EXPECT_THAT(broker.log(), HasSubstr("Received DISCONNECT from dev-1"));
 }
 
+TEST_F(Traffic, ASessionThatIsBeingClosedTakesTelemetryUntilItRunsDry) {
+  constexpr std::uint64_t k_count = 20;
+  const Broker broker(folder.path(), {keys});
+  const HubPlayer hub(broker);
+  Desk desk;
+  ASSERT_TRUE(opened(desk, AttemptId{1}, broker.port()));
+  desk.run([&](hub::Sessions& sessions) {
+    sessions.send(AttemptId{1}, telemetry(1));
+    sessions.close(AttemptId{1}, 10s);
+    for (std::uint64_t i = 2; i <= k_count; ++i) sessions.send(AttemptId{1}, telemetry(i));
+  });
+  ASSERT_TRUE(desk.wait_for<hub::Closed>(k_soon));
+  for (std::uint64_t i = 1; i <= k_count; ++i) {
+    const auto acknowledged = desk.wait_for<hub::TelemetryAcknowledged>(0ms);
+    ASSERT_TRUE(acknowledged);
+    EXPECT_EQ(acknowledged->sequence, i);
+  }
+  EXPECT_TRUE(desk.left().empty());
+}
+
 TEST_F(Traffic, CloseDoesNotWaitForASilentHub) {
   Broker broker(folder.path(), {keys});
   const HubPlayer hub(broker);

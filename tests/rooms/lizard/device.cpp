@@ -69,7 +69,8 @@ int Device::connect(const std::string& hub) {
   connack_ = -1;
   const core::Secret key = identity_.key.empty() ? key_of(lizard_, identity_.id) : core::Secret(identity_.key);
   const auto expiry = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) + identity_.token_life;
-  const core::Secret token = azure::hub_token(key, hub, identity_.id, expiry).value();
+  const core::Secret token = identity_.token.empty() ? azure::hub_token(key, hub, identity_.id, expiry).value()
+                                                     : core::Secret(identity_.token);
   const std::string user = identity_.user_name.empty()
                                ? azure::hub_user_name(hub, identity_.id, "dtmi:Sample:Failover;1", "test")
                                : identity_.user_name;

@@ -21,7 +21,8 @@ class Device {
     std::string key{};  ///< base64; "" derives it from the group key
     std::chrono::seconds token_life{3600};
     bool clean_session = false;
-    std::string user_name{};  ///< "" builds the right one
+    std::string user_name{};  ///< "" builds the right one for a hub
+    std::string token{};      ///< "" makes one for a hub
   };
   struct Message {
     std::string topic;

@@ -77,6 +77,14 @@ TEST(Dps, TakesEachSpellingOfTheResourceThatAnSdkUses) {
   }
 }
 
+TEST(Dps, TakesAPollWithABodyAndTheNextRequestOnTheSameConnection) {
+  const RunningLizard lizard;
+  Provisioning dps(lizard, "d1");
+  const std::string operation = dps.put().body["operationId"];
+  EXPECT_EQ(dps.poll(operation, "{}").body["status"], "assigned");
+  EXPECT_EQ(dps.put().status, 202) << "the body was taken for a request";
+}
+
 TEST(Dps, DoesNotKnowAnotherScopeOperationOrRegistration) {
   const RunningLizard lizard;
   Provisioning dps(lizard, "d1");

@@ -116,6 +116,45 @@ TEST_F(Hub, TakesAMessageOf256KiBAndClosesTheConnectionOnALargerOne) {
   EXPECT_EQ(lizard.ask({"telemetry", "--count"})["count"], 1);
 }
 
+TEST_F(Hub, ClosesTheConnectionOnPoisonWithoutTakingItUntilThatIsOver) {
+  lizard.ask({"poison", "bitter"});
+  Device device(lizard, {.id = "d1"});
+  ASSERT_EQ(device.connect(hub_a), 0);
+  EXPECT_TRUE(device.publish("devices/d1/messages/events/", R"({"taste":"sweet"})"));
+  device.send("devices/d1/messages/events/", R"({"taste":"bitter"})");
+  EXPECT_TRUE(device.is_closed());
+  EXPECT_TRUE(eventually([&] { return lizard.happened("poisoned", "d1"); }));
+  EXPECT_EQ(lizard.ask({"telemetry", "--count"})["count"], 1);
+
+  lizard.ask({"poison", "--off"});
+  Device another(lizard, {.id = "d1"});
+  ASSERT_EQ(another.connect(hub_a), 0);
+  EXPECT_TRUE(another.publish("devices/d1/messages/events/", R"({"taste":"bitter"})"));
+  EXPECT_EQ(lizard.ask({"telemetry", "--count"})["count"], 2);
+}
+
+TEST_F(Hub, StillKnowsThePoisonWhenItIsBackFromTheDead) {
+  lizard.ask({"poison", "bitter"});
+  lizard.ask({"attack", "hub-a", "--how", "kill"});
+  lizard.ask({"revive", "hub-a"});
+  Device device(lizard, {.id = "d1"});
+  ASSERT_EQ(device.connect(hub_a), 0);
+  device.send("devices/d1/messages/events/", R"({"taste":"bitter"})");
+  EXPECT_TRUE(device.is_closed());
+}
+
+TEST_F(Hub, GivesItsTelemetryInPieces) {
+  Device device(lizard, {.id = "d1"});
+  ASSERT_EQ(device.connect(hub_a), 0);
+  for (const char* body : {"1", "2", "3"}) ASSERT_TRUE(device.publish("devices/d1/messages/events/", body));
+  const auto head = lizard.lines_of({"telemetry", "--limit", "2"});
+  ASSERT_EQ(head.size(), 2U);
+  EXPECT_EQ(head[0]["body"], 1);
+  const auto rest = lizard.lines_of({"telemetry", "--limit", "2", "--since", head[1]["seq"].dump()});
+  ASSERT_EQ(rest.size(), 1U);
+  EXPECT_EQ(rest[0]["body"], 3);
+}
+
 TEST_F(Hub, DisplacesTheOlderOfTwoConnectionsOfADevice) {
   Device older(lizard, {.id = "d1"});
   ASSERT_EQ(older.connect(hub_a), 0);

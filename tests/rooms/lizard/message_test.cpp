@@ -33,7 +33,10 @@ TEST_F(Messages, TheTwinIsReadChangedAndPushed) {
   device.send("$iothub/twin/PATCH/properties/reported/?$rid=2", R"({"battery":60.5})", 0);
   EXPECT_TRUE(device.receive("$iothub/twin/res/204/?$rid=2&$version=2"));
   device.send("$iothub/twin/PATCH/properties/reported/?$rid=3", "{", 0);
-  EXPECT_TRUE(device.receive("$iothub/twin/res/400/?$rid=3"));
+  const auto refused = device.receive("$iothub/twin/res/400/?$rid=3");
+  ASSERT_TRUE(refused);
+  EXPECT_EQ(json::parse(refused->body)["errorCode"], 400004);
+  EXPECT_EQ(json::parse(refused->body)["message"], "the patch is not JSON");
 
   EXPECT_EQ(lizard.ask({"desired", "d1", R"({"fanSpeed":42})"})["version"], 2);
   const auto push = device.receive("$iothub/twin/PATCH/properties/desired/?$version=2");
@@ -72,6 +75,19 @@ TEST_F(Messages, ACommandComesBackWithItsAnswer) {
   const json result = answer.get();
   EXPECT_EQ(result["status"], 201);
   EXPECT_EQ(result["payload"]["response"], "hi");
+}
+
+TEST_F(Messages, ACommandWithoutAPayloadComesAsNull) {
+  Device device(lizard, {.id = "d1"});
+  ASSERT_EQ(device.connect(hub_a), 0);
+  ASSERT_TRUE(device.subscribe_all());
+  auto answer = std::async(std::launch::async, [this] { return lizard.ask({"command", "d1", "reboot"}); });
+  const auto request = device.receive("$iothub/methods/POST/reboot/?$rid=");
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->body, "null");
+  const std::string rid = request->topic.substr(request->topic.find("$rid=") + 5);
+  ASSERT_TRUE(device.publish("$iothub/methods/res/200/?$rid=" + rid, "", 0));
+  EXPECT_EQ(answer.get()["status"], 200);
 }
 
 TEST_F(Messages, ACommandFailsWhenNobodyIsThereOrNobodyAnswers) {

@@ -54,9 +54,13 @@ Answer Provisioning::put() {
   return read(&result);
 }
 
-Answer Provisioning::poll(const std::string& operation) {
-  const auto result = client_->Get("/" + scope_ + "/registrations/" + device_ + "/operations/" + operation + k_version,
-                                   {{"Authorization", token_}});
+Answer Provisioning::poll(const std::string& operation, const std::string& body) {
+  httplib::Request request;
+  request.method = "GET";
+  request.path = "/" + scope_ + "/registrations/" + device_ + "/operations/" + operation + k_version;
+  request.headers = {{"Authorization", token_}};
+  request.body = body;
+  const auto result = client_->send(request);
   return read(&result);
 }
 
@@ -69,6 +73,19 @@ Answer Provisioning::look_up() {
 
 Answer Provisioning::post(const std::string& path, const std::string& body, const std::string& token) {
   const auto result = client_->Post(path, {{"Authorization", token}}, body, "application/json");
+  return read(&result);
+}
+
+Answer Provisioning::call(const std::string& method, const std::string& path, const std::string& body,
+                          const std::string& token) {
+  httplib::Request request;
+  request.method = method;
+  request.path = path;
+  request.headers = {{"Authorization", token}, {"Content-Type", "application/json"}};
+  request.body = body;
+  client_->set_read_timeout(k_patience);
+  const auto result = client_->send(request);
+  client_->set_read_timeout(2);
   return read(&result);
 }
 

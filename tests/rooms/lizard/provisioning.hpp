@@ -27,13 +27,16 @@ class Provisioning {
   Provisioning(const RunningLizard& lizard, std::string device);
   ~Provisioning();
 
+  [[nodiscard]] const std::string& token() const { return token_; }
   void use_token(std::string token) { token_ = std::move(token); }
   void use_key(const core::Secret& key);
   void use_scope(std::string scope) { scope_ = std::move(scope); }
 
   Answer put();
-  Answer poll(const std::string& operation);
+  Answer poll(const std::string& operation, const std::string& body = "");
   Answer look_up();
+  /// Any call of IoT Central. Waits as long as a command may take.
+  Answer call(const std::string& method, const std::string& path, const std::string& body, const std::string& token);
   Answer post(const std::string& path, const std::string& body, const std::string& token);
 
   /// Registers to the end. Returns the address of the hub, "" when there is none.

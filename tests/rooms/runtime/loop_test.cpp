@@ -142,6 +142,19 @@ TEST_F(LoopTest, ServesAPollableOnItsDescriptorAndItsTimeout) {
   EXPECT_EQ(reads, 1);
 }
 
+TEST_F(LoopTest, GivesAPollableThatIsDueItsTurnHoweverMuchIsPosted) {
+  Pipe pipe;
+  int turns = 0;
+  pipe.timeout = 0us;
+  pipe.on_ready = [&] {
+    if (++turns == 100) loop_.exit(0);
+  };
+  const std::function<void()> post_again = [&] { loop_.post(post_again); };
+  post_again();
+  const auto attachment = loop_.attach(pipe);
+  EXPECT_EQ(loop_.run(), 0);
+}
+
 TEST_F(LoopTest, LeavesAPollableAloneOnceDetached) {
   Pipe pipe;
   pipe.on_ready = [] { FAIL(); };

@@ -44,12 +44,14 @@ TEST(Mqtt, TopicsCarryTheRequestId) {
 
 TEST(Mqtt, TelemetryCarriesItsIdTypeAndTimeOfCreation) {
   core::Telemetry message;
-  message.message_id = "boot-42";
+  message.message_id = "1f00-42";
+  message.boot = 1795428000;
+  message.sequence = 42;
   message.body = R"({"temp":21.5})";
   message.created = at(1'795'428'000'123'999);
   EXPECT_EQ(telemetry_topic("dev1", message),
-            "devices/dev1/messages/events/%24.mid=boot-42&%24.ct=application%2Fjson&%24.ce=utf-8"
-            "&iothub-creation-time-utc=2026-11-23T10%3A00%3A00.123Z");
+            "devices/dev1/messages/events/%24.mid=1f00-42&%24.ct=application%2Fjson&%24.ce=utf-8"
+            "&iothub-creation-time-utc=2026-11-23T10%3A00%3A00.123Z&boot=1795428000&seq=42");
 }
 
 TEST(Mqtt, TelemetryOfAComponentNamesItAndOwnPropertiesComeLast) {
@@ -59,7 +61,7 @@ TEST(Mqtt, TelemetryOfAComponentNamesItAndOwnPropertiesComeLast) {
   message.properties = {{"level", "a b+c"}, {"empty", ""}, {"\xC3\xBC", "&="}};
   EXPECT_EQ(telemetry_topic("d", message),
             "devices/d/messages/events/%24.mid=m&%24.ct=application%2Fjson&%24.ce=utf-8&%24.sub=thermostat%201"
-            "&iothub-creation-time-utc=1970-01-01T00%3A00%3A00.000Z&level=a%20b%2Bc&empty=&%C3%BC=%26%3D");
+            "&iothub-creation-time-utc=1970-01-01T00%3A00%3A00.000Z&boot=0&seq=0&level=a%20b%2Bc&empty=&%C3%BC=%26%3D");
 }
 
 TEST(Mqtt, TimesAreWrittenInUtcWithMilliseconds) {

@@ -48,6 +48,7 @@ TEST(Config, TheThreeNeededValuesAreEnoughAndTheRestHasTheDocumentedDefaults) {
   EXPECT_EQ(config.failover, core::Policy::fast());
   EXPECT_EQ(config.spool.max_bytes, 256U << 20U);
   EXPECT_EQ(config.spool.max_age, 30 * 24h);
+  EXPECT_EQ(config.spool.replay_window, 0s);
   EXPECT_EQ(config.spool.when_full, Spool::WhenFull::DropOldest);
   EXPECT_EQ(config.sample.telemetry_period, 5s);
   EXPECT_EQ(config.sample.reported_property_period, 15s);
@@ -79,6 +80,7 @@ proxy = "http://proxy.example:3128"
 [spool]
 max_bytes = "1GiB"
 max_age = "12h"
+replay_window = "10min"
 when_full = "reject"
 [sample]
 telemetry_send = false
@@ -105,6 +107,7 @@ level = "debug"
   EXPECT_EQ(config.hub.proxy, "http://proxy.example:3128");
   EXPECT_EQ(config.spool.max_bytes, 1U << 30U);
   EXPECT_EQ(config.spool.max_age, 12h);
+  EXPECT_EQ(config.spool.replay_window, 10min);
   EXPECT_EQ(config.spool.when_full, Spool::WhenFull::Reject);
   EXPECT_FALSE(config.sample.telemetry_send);
   EXPECT_EQ(config.sample.telemetry_period, 500ms);

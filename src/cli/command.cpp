@@ -1,0 +1,14 @@
+#include "command.hpp"
+
+#include <iostream>
+
+namespace iotc_ha::cli {
+
+void complain(const std::string& text) { std::cerr << "iotc-hactl: " << text << '\n'; }
+
+int fail(const Failure& failure) {
+  complain(failure.text);
+  return exit_status(failure.outcome);
+}
+
+}  // namespace iotc_ha::cli

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "row.hpp"
+#include "sqlite.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace iotc_ha::spool {
+
+/// Numbers after `after` and before `before`.
+struct Gap {
+  std::uint64_t after = 0;
+  std::uint64_t before = 0;
+};
+
+/// Reads what can be read of a table with message rows in a damaged database: in order until it gets no further, from
+/// the other end back, and then whatever lies in the gap between, from points that halve it again and again.
+class Rescue {
+ public:
+  /// What is done with a row; false stops it all.
+  using Take = std::function<bool(const Row& row, const Run& columns)>;
+  using Clock = std::chrono::steady_clock;
+
+  /// `columns` of `table`, the first of which are k_row_columns.
+  Rescue(Connection& damaged, std::string table, std::string columns, Clock::time_point until, Take take)
+      : connection_(damaged),
+        table_(std::move(table)),
+        columns_(std::move(columns)),
+        until_(until),
+        take_(std::move(take)) {}
+
+  /// `before`: a number that none reaches, or 0 when that is not known. Answers what could not be read.
+  std::vector<Gap> run(std::uint64_t before);
+  [[nodiscard]] bool out_of_time() const { return out_of_time_; }
+  [[nodiscard]] bool stopped() const { return stopped_; }
+
+ private:
+  enum class End : std::uint8_t { Reached, Stuck };
+  /// Moves the end of the gap from which it reads as far as it gets.
+  End read(Gap& gap, bool backwards);
+
+  Connection& connection_;
+  std::string table_;
+  std::string columns_;
+  Clock::time_point until_;
+  Take take_;
+  std::vector<Gap> lost_;
+  unsigned probes_ = 0;
+  bool out_of_time_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace iotc_ha::spool

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "private_bus.hpp"
+
+#include <systemd/sd-bus.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <vector>
+
+namespace iotc_ha::bus {
+
+/// A program that calls Telemetry1 by sd-bus, and sees the names of errors.
+class Caller {
+ public:
+  explicit Caller(const PrivateBus& bus);
+
+  struct Reply {
+    std::string error;  ///< its name, "" when there was none
+    std::string text;   ///< of the error
+    std::vector<std::uint64_t> numbers;
+  };
+  /// Sends without waiting for the answer, which take_reply() gets. `types` and `arguments` are
+  /// sd_bus_message_append's.
+  template <typename... Arguments>
+  void send(const char* method, const char* types, Arguments... arguments) {
+    sd_bus_message* message = new_call(method);
+    check(sd_bus_message_append(message, types, arguments...));
+    send(message);
+  }
+  void send_many(const std::vector<std::string>& bodies, const std::string& message_id = "");  ///< SubmitMany
+  /// The next answer, of whichever call. Throws when none comes in time.
+  Reply take_reply();
+
+  template <typename... Arguments>
+  Reply call(const char* method, const char* types, Arguments... arguments) {
+    send(method, types, arguments...);
+    return take_reply();
+  }
+
+ private:
+  static void check(int result) {
+    if (result < 0) throw std::system_error(-result, std::generic_category());
+  }
+  sd_bus_message* new_call(const char* method);
+  void send(sd_bus_message* message);
+  static int on_reply(sd_bus_message* message, void* caller, sd_bus_error* error);
+
+  std::unique_ptr<sd_bus, decltype(&sd_bus_flush_close_unref)> bus_{nullptr, sd_bus_flush_close_unref};
+  std::vector<Reply> replies_;
+};
+
+}  // namespace iotc_ha::bus
