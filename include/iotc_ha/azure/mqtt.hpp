@@ -39,6 +39,14 @@ inline constexpr std::size_t k_message_size_max = std::size_t{256} * 1024;
 /// `rid` is the hub's, opaque, and echoed as it was received.
 [[nodiscard]] std::string method_response_topic(int status, std::string_view rid);
 
+/// "component*command" taken apart; the component of "command" is "".
+struct CommandName {
+  std::string component;
+  std::string name;
+  friend bool operator==(const CommandName&, const CommandName&) = default;
+};
+[[nodiscard]] CommandName split_command_name(std::string_view full);
+
 /// What a message from the hub is, by its topic.
 struct TwinResponse {  ///< answer to a GET (200) or a reported patch (204)
   int status = 0;
