@@ -12,17 +12,17 @@ std::int64_t microseconds(core::WallTime time) { return time.time_since_epoch().
 core::WallTime wall_time(std::int64_t microseconds) { return core::WallTime{std::chrono::microseconds{microseconds}}; }
 
 std::uint64_t checksum_of(const Document& document) {
-  return spool::checksum_of({document.name.size()}, {document.name, document.text});
+  return crc_of({document.name.size()}, {document.name, document.text});
 }
 
 std::uint64_t checksum_of(const core::DurableCommand& command) {
-  return spool::checksum_of({command.id, static_cast<std::uint64_t>(microseconds(command.received)),
-                             command.message_id.size(), command.name.size(), command.component.size()},
-                            {command.message_id, command.name, command.component, command.payload});
+  return crc_of({command.id, static_cast<std::uint64_t>(microseconds(command.received)), command.message_id.size(),
+                 command.name.size(), command.component.size()},
+                {command.message_id, command.name, command.component, command.payload});
 }
 
 std::uint64_t checksum_of(const Taken& taken) {
-  return spool::checksum_of({taken.id, static_cast<std::uint64_t>(microseconds(taken.at))}, {taken.message_id});
+  return crc_of({taken.id, static_cast<std::uint64_t>(microseconds(taken.at))}, {taken.message_id});
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ std::optional<core::Properties> decode(const std::string& bytes) {
   return properties;
 }
 
-std::uint64_t checksum_of(std::initializer_list<std::uint64_t> numbers, std::initializer_list<std::string_view> texts) {
+std::uint64_t crc_of(std::initializer_list<std::uint64_t> numbers, std::initializer_list<std::string_view> texts) {
   std::string bytes;
   for (const std::uint64_t number : numbers) put(bytes, number, 8);
   std::uint64_t sum = checksum(0, bytes);
@@ -70,10 +70,10 @@ std::uint64_t checksum_of(std::initializer_list<std::uint64_t> numbers, std::ini
 
 std::uint64_t checksum_of(const Row& row, const std::string& properties) {
   const core::Telemetry& message = row.message;
-  return checksum_of({message.sequence, message.boot, microseconds(message.created), microseconds(row.accepted.wall),
-                      microseconds(row.accepted.now), row.bytes, message.message_id.size(), message.component.size(),
-                      properties.size()},
-                     {message.message_id, message.component, properties, message.body});
+  return crc_of({message.sequence, message.boot, microseconds(message.created), microseconds(row.accepted.wall),
+                 microseconds(row.accepted.now), row.bytes, message.message_id.size(), message.component.size(),
+                 properties.size()},
+                {message.message_id, message.component, properties, message.body});
 }
 
 std::optional<Row> read_row(const Run& run) {

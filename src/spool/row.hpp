@@ -54,8 +54,8 @@ constexpr int k_row_width = 11;
 [[nodiscard]] std::optional<core::Properties> decode(const std::string& bytes);
 
 /// CRC-32 of the numbers, which should include the length of each text but the last, and the texts.
-[[nodiscard]] std::uint64_t checksum_of(std::initializer_list<std::uint64_t> numbers,
-                                        std::initializer_list<std::string_view> texts);
+[[nodiscard]] std::uint64_t crc_of(std::initializer_list<std::uint64_t> numbers,
+                                   std::initializer_list<std::string_view> texts);
 /// CRC-32 of all that is in the row. SQLite notices that its own structures are damaged, but not texts and numbers.
 [[nodiscard]] std::uint64_t checksum_of(const Row& row, const std::string& properties);
 /// From a row that starts with `k_row_columns`. Nothing when it is not what was written.
