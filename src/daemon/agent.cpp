@@ -260,35 +260,37 @@ void Agent::add_requests_of_programs(bus::Requests& requests) {
 
 bus::Requests Agent::requests() {
   const auto named = [](Severity severity) { return std::string{runtime::name_of(severity)}; };
-  bus::Requests requests{
-      .reconnect = [this] { decide(core::event::ReconnectAsked{}); },
-      .reprovision = [this] { decide(core::event::ReprovisionAsked{}); },
-      .history = [this](std::uint32_t max) { return interpreter_.history(max); },
-      .log_level = [this, named] { return named(journal_.level()); },
-      .set_log_level = [this](const std::string& level) -> core::Result<void> {
-        const auto severity = runtime::parse_severity(level);
-        if (!severity) return core::fail(core::Fault::BadConfiguration, "no log level is called '" + level + "'");
-        journal_.set_level(*severity);
-        return {};
-      },
-      .log_target = [this] { return journal_.target() == runtime::Journal::Target::Journal ? "journal" : "console"; },
-      .set_log_target = [this](const std::string& target) -> core::Result<void> {
-        if (target != "journal" && target != "console" && target != "auto") {
-          return core::fail(core::Fault::BadConfiguration,
-                            "the log target is journal, console or auto, not '" + target + "'");
-        }
-        journal_.set_target(target == "console" ? runtime::Journal::Target::Console
-                                                : runtime::Journal::Target::Journal);
-        return {};
-      },
-      .submit = [this](std::vector<core::Submission> messages,
-                       bus::Answer<core::Sequences> answer) { uplink_.submit(std::move(messages), std::move(answer)); },
-      .flush = [this](std::uint64_t sequence, std::chrono::microseconds timeout,
-                      bus::Answer<void> answer) { uplink_.flush(sequence, timeout, std::move(answer)); },
-      .accounts = [this](bus::Answer<std::vector<core::Account>> answer) { store_->accounts(std::move(answer)); },
-      .figures = [this] { return store_->figures(); },
-  };
+  bus::Requests requests;
   add_requests_of_programs(requests);
+  requests.reconnect = [this] { decide(core::event::ReconnectAsked{}); };
+  requests.reprovision = [this] { decide(core::event::ReprovisionAsked{}); };
+  requests.history = [this](std::uint32_t max) { return interpreter_.history(max); };
+  requests.log_level = [this, named] { return named(journal_.level()); };
+  requests.set_log_level = [this](const std::string& level) -> core::Result<void> {
+    const auto severity = runtime::parse_severity(level);
+    if (!severity) return core::fail(core::Fault::BadConfiguration, "no log level is called '" + level + "'");
+    journal_.set_level(*severity);
+    return {};
+  };
+  requests.log_target = [this] {
+    return journal_.target() == runtime::Journal::Target::Journal ? "journal" : "console";
+  };
+  requests.set_log_target = [this](const std::string& target) -> core::Result<void> {
+    if (target != "journal" && target != "console" && target != "auto") {
+      return core::fail(core::Fault::BadConfiguration,
+                        "the log target is journal, console or auto, not '" + target + "'");
+    }
+    journal_.set_target(target == "console" ? runtime::Journal::Target::Console : runtime::Journal::Target::Journal);
+    return {};
+  };
+  requests.submit = [this](std::vector<core::Submission> messages, bus::Answer<core::Sequences> answer) {
+    uplink_.submit(std::move(messages), std::move(answer));
+  };
+  requests.flush = [this](std::uint64_t sequence, std::chrono::microseconds timeout, bus::Answer<void> answer) {
+    uplink_.flush(sequence, timeout, std::move(answer));
+  };
+  requests.accounts = [this](bus::Answer<std::vector<core::Account>> answer) { store_->accounts(std::move(answer)); };
+  requests.figures = [this] { return store_->figures(); };
   return requests;
 }
 
