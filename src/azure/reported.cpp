@@ -37,7 +37,7 @@ core::Result<void> Reported::report(const std::string& patch) {
                                                   std::to_string(k_reported_size_max));
   }
   // The marks of what was deleted are for a hub that we may come back to. They must not grow for ever.
-  wanted_ = wanted->size() > 2 * k_reported_size_max ? all : std::move(*wanted);
+  wanted_ = wanted->size() > 2 * k_reported_size_max ? all : *wanted;
   return report_passing(patch);
 }
 
