@@ -33,8 +33,7 @@ void Claimers::claim(const core::Caller& caller, std::vector<std::string> names,
     watch(caller);
   }
   call_bus("NameHasOwner", caller,
-           [this, caller, names = std::move(names), ask, answer = std::move(answer)](ReplyError error,
-                                                                                     bool present) {
+           [this, caller, names = std::move(names), ask, answer = std::move(answer)](ReplyError error, bool present) {
              core::Result<void> claimed = presence_of(caller, error, present);
              if (claimed) claimed = ask(caller, names);
              if (claimed) claimers_[caller].has_claimed = true;

@@ -15,8 +15,8 @@
 
 namespace iotc_ha::bus {
 
-/// The programs that have claimed properties or commands on one connection, which must live longer. Each is watched from
-/// its first claim on, so that what it claimed is free when it leaves. Never blocks.
+/// The programs that have claimed properties or commands on one connection, which must live longer. Each is watched
+/// from its first claim on, so that what it claimed is free when it leaves. Never blocks.
 class Claimers {
  public:
   using Ask = std::function<core::Result<void>(const core::Caller&, std::vector<std::string> names)>;
@@ -35,8 +35,8 @@ class Claimers {
   /// Those that have claimed something.
   [[nodiscard]] std::vector<core::Caller> all() const;
 
-  /// A bus lets a connection have 512 rules; others of ours need some.
-  static constexpr std::size_t k_claimers_max = 256;
+  /// A bus lets a connection have 512 rules, and a user 256 connections.
+  static constexpr std::size_t k_claimers_max = 128;
 
  private:
   struct Claimer {

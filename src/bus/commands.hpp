@@ -14,8 +14,8 @@
 
 namespace iotc_ha::bus {
 
-/// The interface Commands1 of the object /io/github/iotc_ha on one connection, which must live longer; so must `claimers`
-/// and `requests`. A caller who waits delays no other.
+/// The interface Commands1 of the object /io/github/iotc_ha on one connection, which must live longer; so must
+/// `claimers` and `requests`. A caller who waits delays no other.
 class Commands final : public sdbus::AdaptorInterfaces<io::github::iotc_ha::Commands1_adaptor> {
  public:
   Commands(sdbus::IConnection& connection, Claimers& claimers, const Requests& requests, const Broken& broken);

@@ -24,8 +24,6 @@ Departures::Departures(sdbus::IConnection& connection)
       .withArguments(std::string(k_every_name));
 }
 
-std::string Departures::rule_for(const std::string& name) {
-  return std::string(k_every_name) + ",arg0='" + name + "'";
-}
+std::string Departures::rule_for(const std::string& name) { return std::string(k_every_name) + ",arg0='" + name + "'"; }
 
 }  // namespace iotc_ha::bus

@@ -19,8 +19,8 @@ namespace iotc_ha::bus {
 /// Is told when an answer cannot be sent, because the connection is gone.
 using Broken = std::function<void(const std::string& why)>;
 
-/// Calls of one method that wait for their answer, under a number each. A call holds a message of its connection, and so
-/// must be gone before that: whoever is to answer knows the number only.
+/// Calls of one method that wait for their answer, under a number each. A call holds a message of its connection, and
+/// so must be gone before that: whoever is to answer knows the number only.
 template <typename... Values>
 class Pending {
  public:
@@ -82,7 +82,8 @@ Answer<T> later(const PendingCalls<Values...>& pending, sdbus::Result<Values...>
 
 /// The same for a method that returns nothing.
 inline Answer<void> later(const PendingCalls<>& pending, sdbus::Result<>&& call) {
-  return later<void>(pending, std::move(call), [](const auto& waiting, const auto& /*done*/) { waiting.returnResults(); });
+  return later<void>(pending, std::move(call),
+                     [](const auto& waiting, const auto& /*done*/) { waiting.returnResults(); });
 }
 
 }  // namespace iotc_ha::bus

@@ -165,8 +165,7 @@ void Service::Inside::be_present(Connection connection) {
 void Service::Inside::add_objects(Presence& presence) {
   sdbus::IConnection& bus = *presence.connection.bus;
   const Broken broken = [this](const std::string& why) { broken_ = why; };
-  presence.claimers =
-      std::make_unique<Claimers>(bus, *presence.connection.departures, requests_.caller_left, broken);
+  presence.claimers = std::make_unique<Claimers>(bus, *presence.connection.departures, requests_.caller_left, broken);
   presence.agent = std::make_unique<Agent>(bus, shown_, requests_);
   presence.telemetry = std::make_unique<Telemetry>(bus, loop_, requests_, broken);
   presence.twin = std::make_unique<Twin>(bus, *presence.claimers, requests_, broken);

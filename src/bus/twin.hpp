@@ -15,8 +15,8 @@
 
 namespace iotc_ha::bus {
 
-/// The interface Twin1 of the object /io/github/iotc_ha on one connection, which must live longer; so must `claimers` and
-/// `requests`. A caller who waits delays no other.
+/// The interface Twin1 of the object /io/github/iotc_ha on one connection, which must live longer; so must `claimers`
+/// and `requests`. A caller who waits delays no other.
 class Twin final : public sdbus::AdaptorInterfaces<io::github::iotc_ha::Twin1_adaptor> {
  public:
   Twin(sdbus::IConnection& connection, Claimers& claimers, const Requests& requests, const Broken& broken);
