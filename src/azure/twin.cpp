@@ -95,9 +95,9 @@ class ModelDocument {
 /// `{"value":42,"ac":200,"av":7,"ad":"completed"}`
 core::Result<std::string> answer_of(const Acknowledgement& acknowledgement) {
   const core::Result<std::string> value = compact_json(acknowledgement.json_value);
-  if (!value) return value;
+  if (!value) return tl::unexpected(value.error());
   const core::Result<std::string> description = quote_json(acknowledgement.description);
-  if (!description) return description;
+  if (!description) return tl::unexpected(description.error());
   std::string answer = R"({"value":)" + *value + R"(,"ac":)" + std::to_string(acknowledgement.code) + R"(,"av":)" +
                        std::to_string(acknowledgement.version);
   if (!acknowledgement.description.empty()) answer += R"(,"ad":)" + *description;
@@ -148,7 +148,7 @@ core::Result<std::string> desired_patch(const std::vector<DesiredProperty>& prop
 
 core::Result<std::string> reported_of_twin(std::string_view twin_json) {
   const core::Result<std::string> part = part_of_twin(twin_json, "reported");
-  if (!part) return part;
+  if (!part) return tl::unexpected(part.error());
   core::Result<Members> reported = Members::of(*part);
   if (!reported) return core::fail(Fault::InvalidPayload, "the twin's 'reported' part: " + reported.error().what);
   for (const std::string& name : reported->names()) {
