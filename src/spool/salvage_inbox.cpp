@@ -39,11 +39,11 @@ class Copy {
 };
 
 /// What is known of the messages that wait, when the ids cannot all be read.
-SqliteResult<void> put_ids_of_commands(Inbox& inbox) {
+SqliteResult<void> put_ids_of_commands(Inbox& inbox, core::WallTime now) {
   const auto commands = inbox.commands();
   if (!commands) return tl::unexpected(commands.error());
   for (const core::DurableCommand& command : *commands) {
-    if (auto put = inbox.put(Taken{command.id, command.received, command.message_id}); !put) return put;
+    if (auto put = inbox.put(Taken{command.id, now, command.message_id}); !put) return put;
   }
   return {};
 }
@@ -85,7 +85,7 @@ SqliteResult<std::string> salvage_inbox(Connection& damaged, Connection& fresh, 
   if (!all_ids) lost.emplace_back("ids of C2D messages");
   if (copy.failed()) return tl::unexpected(*copy.failed());
   SqliteResult<void> done;
-  if (!all_ids) done = put_ids_of_commands(*inbox);
+  if (!all_ids) done = put_ids_of_commands(*inbox, circumstances.now.wall);
   if (done && (!all_ids || circumstances.end_lost)) done = leave_a_gap(*inbox, circumstances.now.wall);
   return done.map([&] { return listed(lost); });
 }
