@@ -1,3 +1,5 @@
+#include "members.hpp"
+
 #include <iotc_ha/azure/desired.hpp>
 #include <iotc_ha/azure/json.hpp>
 #include <iotc_ha/azure/merge_patch.hpp>
@@ -11,12 +13,9 @@ namespace {
 
 /// The document with nothing taken apart.
 std::string whole(const std::vector<DesiredProperty>& properties) {
-  std::string json = "{";
-  for (const DesiredProperty& property : properties) {
-    if (json.size() > 1) json += ',';
-    json += quote_json(property.name).value() + ':' + property.json_value;
-  }
-  return json + '}';
+  Members members;
+  for (const DesiredProperty& property : properties) members.set(property.name, property.json_value);
+  return members.text();
 }
 
 std::vector<DesiredProperty> properties_of(const std::string& json) {

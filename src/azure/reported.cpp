@@ -1,4 +1,5 @@
-#include <iotc_ha/azure/json.hpp>
+#include "members.hpp"
+
 #include <iotc_ha/azure/merge_patch.hpp>
 #include <iotc_ha/azure/reported.hpp>
 
@@ -10,34 +11,24 @@ namespace {
 
 using core::Fault;
 
-std::string object_of(const JsonMember& member) {
-  return '{' + quote_json(member.name).value() + ':' + member.json + '}';
-}
+/// What has passed our own checks can be read; a text that cannot is a broken invariant.
+Members read(const std::string& text) { return Members::of(text).value(); }
 
-/// What has passed our own checks joins without an error; a text that did not is a broken invariant.
-std::string joined(const std::string& first, const std::string& second) { return join_patches(first, second).value(); }
-
-/// `document` without the member `name` of it, whatever it was.
 std::string without(const std::string& document, const std::string& name) {
-  std::string rest = "{";
-  const std::vector<JsonMember> members = members_of_object(document).value();
-  for (const JsonMember& member : members) {
-    if (member.name == name) continue;
-    if (rest.size() > 1) rest += ',';
-    rest += quote_json(member.name).value() + ':' + member.json;
-  }
-  return rest + '}';
+  Members members = read(document);
+  members.erase(name);
+  return members.text();
 }
 
 }  // namespace
 
 Reported::Reported(const std::string& kept) {
-  if (members_of_object(kept)) wanted_ = kept;
+  if (Members::of(kept)) wanted_ = kept;
 }
 
 core::Result<void> Reported::report(const std::string& patch) {
   if (auto good = check_reported(patch); !good) return good;
-  auto wanted = join_patches(wanted_, patch);
+  auto wanted = join_patches(wanted_, patch, there_);
   if (!wanted) return tl::unexpected(wanted.error());
   const std::string all = apply_patch(k_nothing, *wanted).value();
   if (all.size() > k_reported_size_max) {
@@ -46,13 +37,13 @@ core::Result<void> Reported::report(const std::string& patch) {
                                                   std::to_string(k_reported_size_max));
   }
   // The marks of what was deleted are for a hub that we may come back to. They must not grow for ever.
-  wanted_ = wanted->size() > 2 * k_reported_size_max ? all : std::move(*wanted);
+  wanted_ = wanted->size() > 2 * k_reported_size_max ? all : *wanted;
   return report_passing(patch);
 }
 
 core::Result<void> Reported::report_passing(const std::string& patch) {
   if (!session_) return {};
-  auto waiting = join_patches(waiting_, patch);
+  auto waiting = join_patches(waiting_, patch, there_);
   if (!waiting) return tl::unexpected(waiting.error());
   waiting_ = std::move(*waiting);
   return {};
@@ -78,9 +69,12 @@ void Reported::session_ended() {
 std::optional<std::string> Reported::next() {
   if (under_way_ || waiting_ == k_nothing) return std::nullopt;
   if (one_by_one_) {
-    const JsonMember first = members_of_object(waiting_).value().front();
-    under_way_ = object_of(first);
-    waiting_ = without(waiting_, first.name);
+    const Members all = read(waiting_);
+    const std::string first = all.names().front();
+    Members alone;
+    alone.set(first, *all.find(first));
+    under_way_ = alone.text();
+    waiting_ = without(waiting_, first);
     if (waiting_ == k_nothing) one_by_one_ = false;
   } else {
     under_way_ = std::exchange(waiting_, k_nothing);
@@ -96,21 +90,21 @@ void Reported::accepted() {
 
 void Reported::postponed() {
   if (!under_way_) return;
-  waiting_ = joined(*std::exchange(under_way_, std::nullopt), waiting_);
+  waiting_ = join_patches(*std::exchange(under_way_, std::nullopt), waiting_, there_).value();
 }
 
 std::optional<std::string> Reported::refused() {
   if (!under_way_) return std::nullopt;
-  const std::vector<JsonMember> members = members_of_object(*under_way_).value();
-  if (members.size() > 1) {
+  const std::vector<std::string> names = read(*under_way_).names();
+  if (names.size() > 1) {
     postponed();
     one_by_one_ = true;
     return std::nullopt;
   }
   under_way_.reset();
-  if (members.empty()) return std::nullopt;
-  wanted_ = without(wanted_, members.front().name);
-  return members.front().name;
+  if (names.empty()) return std::nullopt;
+  wanted_ = without(wanted_, names.front());
+  return names.front();
 }
 
 std::string Reported::document() const { return apply_patch(there_, wanted_).value_or(k_nothing); }

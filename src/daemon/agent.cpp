@@ -240,9 +240,9 @@ void Agent::add_requests_of_programs(bus::Requests& requests) {
   requests.claim_properties = [this](const core::Caller& caller, const std::vector<std::string>& names) {
     return twin_.claim(caller, names);
   };
-  requests.acknowledge = [this](const core::Caller& caller, azure::Acknowledgement acknowledgement,
+  requests.acknowledge = [this](const core::Caller& caller, const azure::Acknowledgement& acknowledgement,
                                 bus::Answer<void> answer) {
-    twin_.acknowledge(caller, std::move(acknowledgement), std::move(answer));
+    twin_.acknowledge(caller, acknowledgement, std::move(answer));
   };
   requests.unacknowledged = [this] { return twin_.unacknowledged(); };
   requests.claim_commands = [this](const core::Caller& caller, const std::vector<std::string>& names) {

@@ -250,7 +250,8 @@ core::Result<void> Twin::claim(const core::Caller& caller, const std::vector<std
   return {};
 }
 
-void Twin::acknowledge(const core::Caller& caller, azure::Acknowledgement acknowledgement, bus::Answer<void> answer) {
+void Twin::acknowledge(const core::Caller& caller, const azure::Acknowledgement& acknowledgement,
+                       bus::Answer<void> answer) {
   if (claims_.owner(acknowledgement.name) != caller) {
     return answer(core::fail(core::Fault::NotClaimed, "this program has not claimed the property '" +
                                                           azure::one_line(acknowledgement.name, 80) + "'"));

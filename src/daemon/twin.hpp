@@ -50,7 +50,7 @@ class Twin {
   [[nodiscard]] std::string reported() const { return reported_.document(); }
   [[nodiscard]] bus::Desired desired() const { return {desired_.document(), desired_.version()}; }
   core::Result<void> claim(const core::Caller& caller, const std::vector<std::string>& names);
-  void acknowledge(const core::Caller& caller, azure::Acknowledgement acknowledgement, bus::Answer<void> answer);
+  void acknowledge(const core::Caller& caller, const azure::Acknowledgement& acknowledgement, bus::Answer<void> answer);
   void caller_left(const core::Caller& caller);
   [[nodiscard]] std::vector<std::string> unacknowledged() const;
 

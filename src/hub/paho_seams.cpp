@@ -80,6 +80,8 @@ std::atomic<Expected*> expected_next = nullptr;
 // The user timeout for the connect() that follows the getaddrinfo() on the same thread.
 thread_local int user_timeout_ms = 0;
 thread_local Trouble trouble;
+// The socket from which the thread has read last.
+thread_local int reading = -1;
 
 /// The first trouble is the cause, what follows its consequence.
 void note(Where where, int error_number, std::string text) {
@@ -167,6 +169,12 @@ void expect(Expected expected) {
 
 Trouble take_trouble() { return std::exchange(trouble, Trouble{}); }
 
+bool cut() {
+  if (reading < 0) return false;
+  // Not connected any more: then the other side has cut it.
+  return shutdown(reading, SHUT_RDWR) == 0 || errno == ENOTCONN;
+}
+
 void enable(bool on) { enabled = on; }
 
 }  // namespace iotc_ha::hub::paho_seams
@@ -245,6 +253,12 @@ int getsockopt(int fd, int level, int name, void* value, socklen_t* length) noex
   if (result == 0 && *length == sizeof error) std::memcpy(&error, value, sizeof error);
   if (error != 0) seams::note(seams::Where::Tcp, error, {});
   return result;
+}
+
+int SSL_read(SSL* tls, void* buffer, int size) {
+  static auto* const real = seams::next<int(SSL*, void*, int)>("SSL_read");
+  if (seams::is_paho(__builtin_return_address(0))) seams::reading = SSL_get_fd(tls);
+  return real(tls, buffer, size);
 }
 
 int SSL_get_error(const SSL* tls, int returned) {

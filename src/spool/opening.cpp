@@ -156,6 +156,7 @@ std::string told(const Salvaged& salvaged) {
                                  : "at least " + std::to_string(salvaged.lost) +
                                        " are lost: the account was damaged too, so the number is unknown";
   if (!salvaged.stopped_by.empty()) text += "; not all of it was read: " + salvaged.stopped_by;
+  if (!salvaged.also_lost.empty()) text += "; not all " + salvaged.also_lost + " could be read";
   return text;
 }
 

@@ -112,6 +112,21 @@ Outcome Queue::run(Turn& turn) {
   return outcome;
 }
 
+template <typename Answer>
+core::Result<Answer> Queue::ask_inbox(SqliteResult<Answer> (Inbox::*question)(), const Moment& now) {
+  Answer answer;
+  const auto done = with_sound_file(
+      now, [&] { return (tables_->inbox().*question)().map([&](Answer&& found) { answer = std::move(found); }); });
+  if (!done) return tl::unexpected(storage_failed("the spool cannot be read: " + done.error().what));
+  return answer;
+}
+
+core::Result<Documents> Queue::documents(const Moment& now) { return ask_inbox(&Inbox::documents, now); }
+
+core::Result<std::vector<core::DurableCommand>> Queue::commands(const Moment& now) {
+  return ask_inbox(&Inbox::commands, now);
+}
+
 SqliteResult<void> Queue::with_sound_file(const Moment& now, const std::function<SqliteResult<void>()>& work) {
   auto done = tables_ ? work() : mend(now, why_damaged_).and_then(work);
   if (done || !done.error().means_damaged()) return done;
@@ -166,6 +181,7 @@ SqliteResult<void> Queue::write(Turn& turn, Outcome& outcome) {
   before_appends_ = found.requeued ? ledger_.present().last_sequence : nothing_above_;
   if (found.requeued || !turn.appends.empty()) nothing_above_ = ledger_.present().last_sequence;
   outcome.appended = std::move(found.appended);
+  outcome.taken = std::move(found.taken);
   outcome.dropped = std::move(found.dropped);
   outcome.replay_goes_on_after = found.replay_goes_on_after;
   return {};

@@ -26,6 +26,8 @@ class Queue {
   static core::Result<std::unique_ptr<Queue>> open(const std::filesystem::path& state_dir, const Moment& now);
 
   [[nodiscard]] Outcome run(Turn& turn);
+  [[nodiscard]] core::Result<Documents> documents(const Moment& now);
+  [[nodiscard]] core::Result<std::vector<core::DurableCommand>> commands(const Moment& now);
 
   [[nodiscard]] const Remembered& remembered() const { return remembered_; }
   /// What was found when it was opened; told once.
@@ -39,6 +41,8 @@ class Queue {
   /// Does `work`; when the file turns out to be damaged, mends it and does it once more.
   SqliteResult<void> with_sound_file(const Moment& now, const std::function<SqliteResult<void>()>& work);
   SqliteResult<void> mend(const Moment& now, const std::string& why);
+  template <typename Answer>
+  core::Result<Answer> ask_inbox(SqliteResult<Answer> (Inbox::*question)(), const Moment& now);
   void adopt(Opened opened);
 
   SqliteResult<void> write(Turn& turn, Outcome& outcome);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "row.hpp"
 #include "sqlite.hpp"
 
 #include <chrono>
@@ -18,18 +17,25 @@ struct Gap {
   std::uint64_t before = 0;
 };
 
-/// Reads what can be read of a table with message rows in a damaged database: in order until it gets no further, from
-/// the other end back, and then whatever lies in the gap between, from points that halve it again and again.
+/// Reads what can be read of a table in a damaged database: in order until it gets no further, from the other end back,
+/// and then whatever lies in the gap between, from points that halve it again and again.
 class Rescue {
  public:
-  /// What is done with a row; false stops it all.
-  using Take = std::function<bool(const Row& row, const Run& columns)>;
+  /// What became of a row.
+  enum class Verdict : std::uint8_t {
+    Taken,
+    Damaged,  ///< it is not what was written
+    Stop,     ///< and read no more
+  };
+  using Take = std::function<Verdict(const Run& columns)>;
   using Clock = std::chrono::steady_clock;
 
-  /// `columns` of `table`, the first of which are k_row_columns.
-  Rescue(Connection& damaged, std::string table, std::string columns, Clock::time_point until, Take take)
+  /// `columns` of `table`, the first of which is its `key`, a number.
+  Rescue(Connection& damaged, std::string table, std::string key, std::string columns, Clock::time_point until,
+         Take take)
       : connection_(damaged),
         table_(std::move(table)),
+        key_(std::move(key)),
         columns_(std::move(columns)),
         until_(until),
         take_(std::move(take)) {}
@@ -46,6 +52,7 @@ class Rescue {
 
   Connection& connection_;
   std::string table_;
+  std::string key_;
   std::string columns_;
   Clock::time_point until_;
   Take take_;

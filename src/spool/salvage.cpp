@@ -2,6 +2,7 @@
 
 #include "first_page.hpp"
 #include "rescue.hpp"
+#include "salvage_inbox.hpp"
 #include "schema.hpp"
 
 #include <fcntl.h>
@@ -142,17 +143,19 @@ std::vector<Gap> Salvage::copy(const std::string& table, const std::string& more
     failed_ = statement.error();
     return {};
   }
-  Rescue rescue(damaged_, table, columns, until_, [&](const Row& row, const Run& run) {
-    if (auto inserted = insert(*statement, row, run, has_more); !inserted) {
+  Rescue rescue(damaged_, table, "sequence", columns, until_, [&](const Run& run) {
+    const auto row = read_row(run);
+    if (!row) return Rescue::Verdict::Damaged;
+    if (auto inserted = insert(*statement, *row, run, has_more); !inserted) {
       failed_ = inserted.error();
-      return false;
+      return Rescue::Verdict::Stop;
     }
-    Rows& rows = boots_[row.message.boot];
+    Rows& rows = boots_[row->message.boot];
     const bool first = rows.queued + rows.kept + rows.aside == 0;
-    rows.first = first ? row.accepted.wall : std::min(rows.first, row.accepted.wall);
-    count(rows, row);
-    highest_ = std::max(highest_, row.message.sequence);
-    return true;
+    rows.first = first ? row->accepted.wall : std::min(rows.first, row->accepted.wall);
+    count(rows, *row);
+    highest_ = std::max(highest_, row->message.sequence);
+    return Rescue::Verdict::Taken;
   });
   auto gaps = rescue.run(before);
   if (rescue.out_of_time()) {
@@ -245,6 +248,10 @@ SqliteResult<Salvaged> Salvage::run(const Moment& now) {
   }
   if (!failed_) copy("quarantine", ", why, at", before, [](Rows& rows, const Row& /*row*/) { ++rows.aside; });
   if (failed_) return tl::unexpected(*failed_);
+  const bool end_lost = !known_ && !salvaged_.lost_is_known;
+  auto inbox = salvage_inbox(damaged_, fresh_, {until_, end_lost, now});
+  if (!inbox) return tl::unexpected(inbox.error());
+  salvaged_.also_lost = std::move(*inbox);
   account_for(content, gaps);
   return save(content).map([this] { return std::move(salvaged_); });
 }

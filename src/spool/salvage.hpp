@@ -26,6 +26,7 @@ struct Salvaged {
   bool lost_is_known = true;  ///< false: the account was lost too, at least in part
   std::string stopped_by;     ///< why it did not go on to the end; "" when it did
   std::vector<core::Dropped> dropped;
+  std::string also_lost;  ///< e.g. "documents and C2D messages": not all of them could be read; "" when all were
 };
 
 /// Makes the database `fresh` (which must not exist) of what can be read in `damaged`, which stays as it is. `known` is

@@ -66,6 +66,32 @@ std::string version_2() {
          row + ",  why TEXT NOT NULL,  at INTEGER NOT NULL) STRICT;";
 }
 
+// What the cloud has sent, and what must be remembered of it. `taken` has a row for each C2D message that was taken,
+// also when it is done with: the next one's id comes after the highest there.
+constexpr const char* k_version_3 =
+    "CREATE TABLE document ("
+    "  id INTEGER PRIMARY KEY,"
+    "  checksum INTEGER NOT NULL,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  text TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE command ("
+    "  id INTEGER PRIMARY KEY,"
+    "  checksum INTEGER NOT NULL,"
+    "  received INTEGER NOT NULL,"
+    "  message_id TEXT NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  component TEXT NOT NULL,"
+    "  payload BLOB NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE taken ("
+    "  id INTEGER PRIMARY KEY,"
+    "  checksum INTEGER NOT NULL,"
+    "  at INTEGER NOT NULL,"
+    "  message_id TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX taken_message_id ON taken (message_id);";
+
 }  // namespace
 
 SqliteResult<void> make_schema(Connection& connection, std::int64_t version_found, const std::string& id,
@@ -75,6 +101,7 @@ SqliteResult<void> make_schema(Connection& connection, std::int64_t version_foun
   if (version_found < 2) {
     sql += version_2() + "INSERT INTO spool VALUES ('" + id + "', " + std::to_string(numbers_above) + ");";
   }
+  if (version_found < 3) sql += k_version_3;
   sql += "PRAGMA application_id = " + std::to_string(k_application_id) +
          ";PRAGMA user_version = " + std::to_string(k_schema_version) + ";COMMIT";
   return connection.execute(sql);

@@ -99,6 +99,7 @@ TEST_F(Traffic, TwinPatchesMethodsAndCommandsFindTheirWay) {
   ASSERT_TRUE(command);
   EXPECT_EQ(command->properties, (core::Properties{{"$.mid", "7"}, {"method-name", "setAlarm"}}));
   EXPECT_EQ(command->payload, "\"14:30\"");
+  desk.stored(*command);
 }
 
 /// A file descriptor of this process whose peer is `port` of our address; -1 if there is none.
@@ -158,6 +159,7 @@ TEST_F(Traffic, WhatNobodyCanReadIsToldAndTheSessionGoesOn) {
   const auto command = desk.wait_for<hub::CommandReceived>(k_soon);
   ASSERT_TRUE(command);
   EXPECT_EQ(command->payload, largest);
+  desk.stored(*command);
 }
 
 TEST_F(Traffic, LargestTelemetryGoesThrough) {

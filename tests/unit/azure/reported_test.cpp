@@ -78,6 +78,14 @@ TEST(Reported, AThrottledPatchIsJoinedWithWhatCameAfter) {
   EXPECT_EQ(reported.next(), R"({"a":2,"b":1})");
 }
 
+TEST(Reported, AnObjectThatTookTheObjectsPlaceHasNothingOfIt) {
+  Reported reported;
+  ASSERT_TRUE(reported.session_opened(R"({"a":{"old":1}})"));
+  ASSERT_TRUE(reported.report(R"({"a":null})"));
+  ASSERT_TRUE(reported.report(R"({"a":{"new":2}})"));
+  EXPECT_EQ(reported.next(), R"({"a":{"new":2,"old":null}})");
+}
+
 TEST(Reported, OfARefusedPatchOnlyTheRefusedPropertyIsGivenUp) {
   Reported reported = with_session();
   ASSERT_TRUE(reported.report(R"({"good":1,"bad":2,"fine":3})"));
