@@ -46,6 +46,7 @@ Twin::Twin(runtime::Loop& loop, runtime::Journal& journal, hub::Sessions& sessio
 void Twin::begin(const std::map<std::string, std::string>& documents) {
   reported_ = azure::Reported(find(documents, k_reported));
   desired_ = azure::Desired(find(documents, k_desired));
+  kept_desired_ = desired_.text();
   told_unacknowledged_ = unacknowledged();
 }
 
@@ -232,7 +233,12 @@ core::Result<void> Twin::report_acknowledgement(const azure::Acknowledgement& ac
 }
 
 void Twin::keep_desired() {
-  store_.keep(k_desired, desired_.text(), [](const core::Result<void>& /*the Store tells of its trouble*/) {});
+  if (std::string text = desired_.text(); text != kept_desired_) {
+    kept_desired_ = text;
+    store_.keep(k_desired, std::move(text), [this](const core::Result<void>& kept) {
+      if (!kept) kept_desired_.clear();  // the Store tells of its trouble; the next change writes it all
+    });
+  }
   if (auto names = unacknowledged(); names != told_unacknowledged_) {
     told_unacknowledged_ = std::move(names);
     listener_.unacknowledged_changed();

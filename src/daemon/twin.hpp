@@ -93,6 +93,7 @@ class Twin {
   azure::Reported reported_;
   azure::Desired desired_;
   core::Claims claims_;
+  std::string kept_desired_;  ///< what the disk has, or is about to have
   std::vector<std::string> told_unacknowledged_;
 
   std::optional<Session> session_;

@@ -143,12 +143,15 @@ TEST_F(BoundsTest, WhatIsTooOldIsDroppedByItselfButNotWhatIsHandedOut) {
     store.set_limits(limits);  // looks at what is behind the first message, which is not done often
     return store.figures().dropped == 3;
   }));
-  life.release();
   EXPECT_EQ(life.dropped().back().last, 4U);
   for (const Dropped& dropped : life.dropped()) EXPECT_EQ(dropped.reason, Loss::Expired);
   EXPECT_EQ(life.account().dropped_expired, 3U);
   life.expect_adds_up();
-  EXPECT_TRUE(life.wait_until([&](spool::Store& store) { return store.figures().dropped == 4; }));
+  life.release();
+  EXPECT_TRUE(life.wait_until([&](spool::Store& store) {
+    store.set_limits(limits);
+    return store.figures().dropped == 4;
+  }));
   EXPECT_TRUE(life.wait_until([](spool::Store& store) { return store.empty_up_to(4); }));
 }
 

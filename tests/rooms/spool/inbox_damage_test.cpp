@@ -169,6 +169,25 @@ TEST_F(InboxDamageTest, NoiseInAnyPageCostsNoMoreThanThatPageAndIsTold) {
   EXPECT_GT(told, 10U);
 }
 
+TEST_F(InboxDamageTest, NoiseInTheFirstPageOfADatabaseThatBeganAsTheSecondVersionCostsNoMessage) {
+  make_spool();
+  // So that the tables of the third version lie behind the messages.
+  state_.run_sql("DROP TABLE document; DROP TABLE command; DROP TABLE taken; PRAGMA user_version = 2; VACUUM");
+  {
+    Life life(state_.path());
+    EXPECT_TRUE(life.keep("desired", "{}"));
+    EXPECT_EQ(life.take(command("m-1")), Id(1));
+  }
+  write_noise(0, k_page, 3);
+  Life life(state_.path());
+  ASSERT_EQ(life.notes().size(), 1U);
+  EXPECT_THAT(life.notes()[0], HasSubstr("100 queued messages were recovered, 0 are lost"));
+  EXPECT_THAT(life.notes()[0], HasSubstr("not all documents, C2D messages and ids of C2D messages could be read"));
+  EXPECT_THAT(life.documents(), IsEmpty()) << "nobody knows where they are";
+  EXPECT_GT(life.take(command("another"))->value(), 1U) << "no id is used twice";
+  life.expect_adds_up();
+}
+
 TEST_F(InboxDamageTest, ADamagedDatabaseOfTheSecondVersionIsMendedWithoutAWordAboutThem) {
   make_spool();
   state_.run_sql("DROP TABLE document; DROP TABLE command; DROP TABLE taken; PRAGMA user_version = 2");
