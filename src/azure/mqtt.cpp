@@ -114,6 +114,12 @@ std::string method_response_topic(int status, std::string_view rid) {
   return "$iothub/methods/res/" + std::to_string(status) + "/?$rid=" + std::string(rid);
 }
 
+CommandName split_command_name(std::string_view full) {
+  const std::size_t star = full.find('*');
+  if (star == 0 || star == std::string_view::npos || star + 1 == full.size()) return {"", std::string(full)};
+  return {std::string(full.substr(0, star)), std::string(full.substr(star + 1))};
+}
+
 core::Result<InboundTopic> parse_inbound_topic(std::string_view topic, std::string_view device_id) {
   const std::string cloud_prefix = "devices/" + std::string(device_id) + "/messages/devicebound";
   if (topic.starts_with(k_twin_response)) {

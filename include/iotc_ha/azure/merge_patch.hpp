@@ -14,8 +14,11 @@ namespace iotc_ha::azure {
 
 /// The document after the patch; it has no nulls where the patch had objects' members to delete.
 [[nodiscard]] core::Result<std::string> apply_patch(std::string_view document, std::string_view patch);
-/// One patch that does what `first` and then `second` do: nulls are kept.
-[[nodiscard]] core::Result<std::string> join_patches(std::string_view first, std::string_view second);
+/// One patch that does to the document `there` what `first` and then `second` do; nulls are kept. A patch cannot say
+/// "this object instead of that one": where `first` deletes an object and `second` writes another one in its place, the
+/// members that `there` has are deleted one by one, and what a document has beside them stays.
+[[nodiscard]] core::Result<std::string> join_patches(std::string_view first, std::string_view second,
+                                                     std::string_view there = "{}");
 /// What makes a document like `there` contain everything that the patch `wanted` says (a null of it: that it is not
 /// there), as one patch; nothing when it does. 20 and 20.0 are the same; what `wanted` does not name stays as it is.
 [[nodiscard]] core::Result<std::optional<std::string>> patch_towards(std::string_view there, std::string_view wanted);

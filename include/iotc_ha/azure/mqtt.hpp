@@ -39,7 +39,8 @@ inline constexpr std::size_t k_message_size_max = std::size_t{256} * 1024;
 /// `rid` is the hub's, opaque, and echoed as it was received.
 [[nodiscard]] std::string method_response_topic(int status, std::string_view rid);
 
-/// "component*command" taken apart; the component of "command" is "".
+/// "component*command" taken apart at the first '*'; without a component, or when a side would be empty ("*x", "x*"),
+/// the whole text is the name.
 struct CommandName {
   std::string component;
   std::string name;

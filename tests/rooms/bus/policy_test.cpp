@@ -77,11 +77,12 @@ TEST_F(PolicyTest, WhoIsNotRootMayChangeNothing) {
   });
 }
 
-std::vector<std::string> telemetry(const std::vector<std::string>& method) {
-  std::vector<std::string> words{"call", "io.github.iotc_ha", "/io/github/iotc_ha", "io.github.iotc_ha.Telemetry1"};
+std::vector<std::string> call_of(const std::string& interface, const std::vector<std::string>& method) {
+  std::vector<std::string> words{"call", "io.github.iotc_ha", "/io/github/iotc_ha", "io.github.iotc_ha." + interface};
   words.insert(words.end(), method.begin(), method.end());
   return words;
 }
+std::vector<std::string> telemetry(const std::vector<std::string>& method) { return call_of("Telemetry1", method); }
 const std::vector<std::string> k_submit = telemetry({"Submit", "sa{sv}", "{}", "0"});
 const std::vector<std::string> k_submit_many = telemetry({"SubmitMany", "asa{sv}", "2", "{}", "{}", "0"});
 const std::vector<std::string> k_flush = telemetry({"--timeout=10ms", "Flush", "tt", "1", "1"});
@@ -110,6 +111,42 @@ TEST_F(PolicyTest, AMemberOfTheGroupMayHandInTelemetryAndControlNothing) {
   served_->on_loop([&](Service& /*service*/) { EXPECT_THAT(served_->shelf.flushes, testing::SizeIs(1)); });
   EXPECT_THAT(bus_.busctl_as_nobody(call("Reconnect"), "users").text, HasSubstr(k_denied));
   EXPECT_THAT(bus_.busctl_as_nobody(k_set_log_level, "users").text, HasSubstr(k_denied));
+}
+
+const std::vector<std::vector<std::string>> k_for_members{
+    call_of("Twin1", {"Report", "s", "{}"}),
+    call_of("Twin1", {"Claim", "as", "1", "target"}),
+    call_of("Twin1", {"Acknowledge", "ssist", "target", "1", "200", "", "1"}),
+    call_of("Commands1", {"Claim", "as", "1", "reboot"}),
+    call_of("Commands1", {"Complete", "tis", "1", "200", "null"}),
+};
+
+TEST_F(PolicyTest, AnybodyMayReadTheTwin) {
+  EXPECT_EQ(bus_.busctl_as_nobody(call_of("Twin1", {"GetReported"})).text, R"(s "{}")");
+  EXPECT_EQ(bus_.busctl_as_nobody(call_of("Twin1", {"GetDesired"})).text, R"(st "{}" 0)");
+  EXPECT_EQ(bus_.busctl_as_nobody({"get-property", "io.github.iotc_ha", "/io/github/iotc_ha", "io.github.iotc_ha.Twin1",
+                                   "Unacknowledged"})
+                .text,
+            "as 0");
+}
+
+TEST_F(PolicyTest, WhoIsNotInTheGroupMayReportAndClaimAndAnswerNothing) {
+  for (const auto& words : k_for_members) EXPECT_THAT(bus_.busctl_as_nobody(words).text, HasSubstr(k_denied));
+  served_->on_loop([&](Service& /*service*/) {
+    EXPECT_THAT(served_->desk.patches, testing::IsEmpty());
+    EXPECT_THAT(served_->desk.left, testing::IsEmpty());
+    EXPECT_THAT(served_->desk.acknowledged, testing::IsEmpty());
+    EXPECT_THAT(served_->desk.completed, testing::IsEmpty());
+  });
+}
+
+TEST_F(PolicyTest, AMemberOfTheGroupAndRootMayReportAndClaimAndAnswer) {
+  for (const auto& words : k_for_members) {
+    const Output by_member = bus_.busctl_as_nobody(words, "users");
+    EXPECT_EQ(by_member.status, 0) << by_member.text;
+    const Output by_root = bus_.busctl(words);
+    EXPECT_EQ(by_root.status, 0) << by_root.text;
+  }
 }
 
 TEST_F(PolicyTest, RootMayControl) {
