@@ -71,9 +71,10 @@ void add_watch(CLI::App& app, Command& command) {
   auto* exec = sub->add_option("--exec", options->program,
                                "program that answers each: JSON on its standard input, JSON on its standard output");
   sub->add_option("--timeout", options->timeout, "seconds that the program has")->capture_default_str()->needs(exec);
-  sub->add_option("--count", options->count, "end after so many lines")->check(CLI::PositiveNumber);
+  auto* count = sub->add_option("--count", options->count, "end after so many lines");
   sub->add_flag("--json", options->json, "print each line as a JSON object");
-  sub->callback([&command, options, exec] {
+  sub->callback([&command, options, exec, count] {
+    if (count->count() > 0 && options->count == 0) wrong("--count", "must be 1 or more, not 0");
     if (exec->count() > 0 && options->program.empty()) wrong("--exec", "must be a program");
     check(*options);
     command = [options](Daemon& daemon) { return watch(daemon, *options); };

@@ -79,7 +79,7 @@ void Watcher::on(const MessagesDropped& dropped) {
 }
 
 void Watcher::on(const DaemonLeft& /*left*/) {
-  last_state_ = {};
+  last_state_.reset();
   print("the daemon has left the bus", event("left"));
 }
 

@@ -50,7 +50,7 @@ class Watcher {
   const int interrupt_;
   std::optional<Responder> responder_;
   std::vector<std::string> components_;  ///< of the properties that we claim
-  StateTold last_state_;
+  std::optional<StateTold> last_state_;
   Result<void> claimed_;
   std::uint64_t lines_ = 0;
   bool interrupted_ = false;

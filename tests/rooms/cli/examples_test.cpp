@@ -100,12 +100,15 @@ TEST_P(ExampleTest, ServesADaemonThatIsStartedAgain) {
   EXPECT_EQ(answer_of(1, "reset").status, 200);
 }
 
+std::string language_of(const testing::TestParamInfo<const char*>& info) {
+  const std::string kind = fs::path(info.param).extension();
+  return kind == ".py" ? "Python" : kind == ".sh" ? "Shell" : "Cpp";
+}
+
 INSTANTIATE_TEST_SUITE_P(InEachLanguage, ExampleTest,
                          testing::Values(IOTC_HA_EXAMPLES "/thermostat.py", IOTC_HA_EXAMPLES "/thermostat.sh",
                                          IOTC_HA_EXAMPLE_CPP),
-                         [](const auto& example) {
-                           return std::array{"Python", "Shell", "Cpp"}.at(example.index);
-                         });
+                         language_of);
 
 }  // namespace
 }  // namespace iotc_ha::cli
