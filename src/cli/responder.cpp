@@ -42,7 +42,8 @@ std::optional<Completion> Responder::answer(const core::Invocation& command) con
   return Completion{outcome->code, outcome->json.empty() ? "null" : std::move(outcome->json)};
 }
 
-std::optional<Responder::Outcome> Responder::run(std::vector<std::string> environment, const std::string& input) const {
+std::optional<Responder::Outcome> Responder::run(const std::vector<std::string>& environment,
+                                                 const std::string& input) const {
   const Ended ended = run_program(file_, environment, input, timeout_, interrupt_);
   if (ended.how == Ended::How::Interrupted) return std::nullopt;
   return outcome_of(ended);

@@ -37,7 +37,7 @@ class Responder {
     std::string json;     ///< "" for nothing
     std::string failure;  ///< "" when all went well
   };
-  [[nodiscard]] std::optional<Outcome> run(std::vector<std::string> environment, const std::string& input) const;
+  [[nodiscard]] std::optional<Outcome> run(const std::vector<std::string>& environment, const std::string& input) const;
   [[nodiscard]] Outcome outcome_of(const Ended& ended) const;
 
   const std::string program_;  ///< as the user named it

@@ -4,9 +4,9 @@
 #include <string>
 
 /// A few functions of libc and OpenSSL that this executable defines itself, so that Paho's calls of them arrive here:
-/// poll, usleep, getaddrinfo, connect, getsockopt, SSL_read, SSL_get_error, X509_check_host, X509_check_ip_asc. A call
-/// that does not come from the code of libpaho-mqtt3as goes to the real function, unchanged: libcurl, sdbus-c++ and our
-/// own loop live in the same process.
+/// poll, close, usleep, getaddrinfo, connect, getsockopt, SSL_read, SSL_get_error, X509_check_host, X509_check_ip_asc.
+/// A call that does not come from the code of libpaho-mqtt3as goes to the real function, unchanged: libcurl, sdbus-c++
+/// and our own loop live in the same process.
 ///
 /// What this is for, and what it cannot be had for otherwise (Paho C 1.3.12 and 1.3.14):
 /// - Its receive thread polls for up to 1 s, sees a socket that joins meanwhile only afterwards, does not look for the
