@@ -11,7 +11,7 @@ constexpr const char* k_every_name =
 }  // namespace
 
 Departures::Departures(sdbus::IConnection& connection)
-    : slot_(connection.addMatch(k_every_name, [this](auto&& message) {
+    : slot_(add_match(connection, k_every_name, [this](auto&& message) {
         std::string name;
         message >> name;
         if (heard) heard(name);

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 
 /// The places where sdbus-c++ 1 (Debian 12) and 2 (Debian 13) differ for us.
 namespace iotc_ha::bus {
@@ -23,6 +24,10 @@ inline std::chrono::microseconds time_left(const sdbus::IConnection::PollData& p
 inline std::string sender_of_call(const sdbus::IObject& object) {
   return object.getCurrentlyProcessedMessage().getSender();
 }
+template <typename Handler>
+sdbus::Slot add_match(sdbus::IConnection& connection, const std::string& rule, Handler handler) {
+  return connection.addMatch(rule, std::move(handler), sdbus::return_slot);
+}
 #else
 using PropertyName = std::string;
 using BusName = std::string;
@@ -38,6 +43,11 @@ inline std::chrono::microseconds time_left(const sdbus::IConnection::PollData& p
 /// The unique name of who calls the method that is being handled.
 inline std::string sender_of_call(const sdbus::IObject& object) {
   return object.getCurrentlyProcessedMessage()->getSender();
+}
+/// Until the slot goes. Blocks until the bus has answered; throws sdbus::Error.
+template <typename Handler>
+sdbus::Slot add_match(sdbus::IConnection& connection, const std::string& rule, Handler handler) {
+  return connection.addMatch(rule, std::move(handler));
 }
 #endif
 

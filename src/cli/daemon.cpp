@@ -105,18 +105,18 @@ class Daemon::Inside {
 };
 
 void Daemon::Inside::listen() {
-  owner_changes_ =
-      connection_->addMatch(std::string("type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
-                                        "member='NameOwnerChanged',arg0='") +
-                                k_bus_name + "'",
-                            [this](auto&& message) {
-                              std::string name;
-                              std::string before;
-                              std::string now;
-                              message >> name >> before >> now;
-                              if (!before.empty()) events_.emplace_back(DaemonLeft{});
-                              has_come_ = !now.empty();
-                            });
+  owner_changes_ = add_match(*connection_,
+                             std::string("type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                                         "member='NameOwnerChanged',arg0='") +
+                                 k_bus_name + "'",
+                             [this](auto&& message) {
+                               std::string name;
+                               std::string before;
+                               std::string now;
+                               message >> name >> before >> now;
+                               if (!before.empty()) events_.emplace_back(DaemonLeft{});
+                               has_come_ = !now.empty();
+                             });
   proxy_.listen([this](Event event) { events_.push_back(std::move(event)); });
   proxy_.read_state();
 }

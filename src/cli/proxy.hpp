@@ -22,9 +22,17 @@ namespace iotc_ha::cli {
 #if IOTC_HA_SDBUS_MAJOR >= 2
 using BusName = sdbus::ServiceName;
 inline bool handle_one(sdbus::IConnection& connection) { return connection.processPendingEvent(); }
+template <typename Handler>
+sdbus::Slot add_match(sdbus::IConnection& connection, const std::string& rule, Handler handler) {
+  return connection.addMatch(rule, std::move(handler), sdbus::return_slot);
+}
 #else
 using BusName = std::string;
 inline bool handle_one(sdbus::IConnection& connection) { return connection.processPendingRequest(); }
+template <typename Handler>
+sdbus::Slot add_match(sdbus::IConnection& connection, const std::string& rule, Handler handler) {
+  return connection.addMatch(rule, std::move(handler));
+}
 #endif
 
 inline constexpr const char* k_bus_name = "io.github.iotc_ha";
