@@ -14,8 +14,9 @@ namespace iotc_ha::integration {
 class Arrivals {
  public:
   /// Expects: what came twice came with the same id, text and time of creation; no two messages have the same id; by
-  /// their first receipts, numbers and boots only grow.
-  explicit Arrivals(const std::vector<Received>& received);
+  /// their first receipts, numbers and boots only grow. `late_max` messages may come after one with a higher number, as
+  /// a suspect comes after its witness.
+  explicit Arrivals(const std::vector<Received>& received, std::size_t late_max = 0);
 
   [[nodiscard]] std::size_t size() const { return by_number_.size(); }
   [[nodiscard]] std::size_t repeats() const { return repeats_; }

@@ -223,12 +223,12 @@ void Scene::expect_one_truth() {
 
 void Scene::expect_no_telemetry_lost() {
   ASSERT_TRUE(await_fresh_telemetry());
-  Arrivals(lizard().telemetry()).expect_no_gap();
+  Arrivals(lizard().telemetry(), late_max_).expect_no_gap();
 }
 
 void Scene::expect_arrived(const std::vector<Accepted>& accepted) {
   ASSERT_TRUE(await_delivery(accepted));
-  Arrivals(lizard().telemetry()).expect(accepted);
+  Arrivals(lizard().telemetry(), late_max_).expect(accepted);
 }
 
 std::uint64_t Scene::figure(const std::string& name) {
@@ -271,7 +271,7 @@ void Scene::expect_clean_stop() {
   ASSERT_TRUE(account.has_value()) << "no account of the telemetry in the journal";
   EXPECT_EQ(account->dropped, 0U);
   EXPECT_EQ(account->accepted, account->delivered + account->quarantined + account->waiting);
-  const Arrivals arrivals(lizard().telemetry());
+  const Arrivals arrivals(lizard().telemetry(), late_max_);
   EXPECT_GE(arrivals.size(), account->delivered) << "the daemon says that more was delivered than hubs have";
   EXPECT_LE(arrivals.size(), account->accepted) << "hubs have more than the daemon says that it accepted";
 }
