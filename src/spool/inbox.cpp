@@ -16,7 +16,8 @@ std::uint64_t checksum_of(const Document& document) {
 }
 
 std::uint64_t checksum_of(const core::DurableCommand& command) {
-  return crc_of({command.id, static_cast<std::uint64_t>(microseconds(command.received)), command.message_id.size(),
+  return crc_of({command.id, static_cast<std::uint64_t>(microseconds(command.received)),
+                 static_cast<std::uint64_t>(microseconds(command.until)), command.message_id.size(),
                  command.name.size(), command.component.size()},
                 {command.message_id, command.name, command.component, command.payload});
 }
@@ -28,7 +29,7 @@ std::uint64_t checksum_of(const Taken& taken) {
 }  // namespace
 
 const std::string k_document_columns = "id, checksum, name, text";
-const std::string k_command_columns = "id, checksum, received, message_id, name, component, payload";
+const std::string k_command_columns = "id, checksum, received, until, message_id, name, component, payload";
 const std::string k_taken_columns = "id, checksum, at, message_id";
 
 std::optional<Document> read_document(const Run& run) {
@@ -38,8 +39,13 @@ std::optional<Document> read_document(const Run& run) {
 }
 
 std::optional<core::DurableCommand> read_command(const Run& run) {
-  core::DurableCommand command{run.count(0), run.text(3), run.text(4),
-                               run.text(5),  run.text(6), wall_time(run.integer(2))};
+  core::DurableCommand command{run.count(0),
+                               run.text(4),
+                               run.text(5),
+                               run.text(6),
+                               run.text(7),
+                               wall_time(run.integer(2)),
+                               wall_time(run.integer(3))};
   if (run.count(1) != checksum_of(command)) return std::nullopt;
   return command;
 }
@@ -55,7 +61,7 @@ SqliteResult<Inbox> Inbox::prepare(Connection& connection) {
       "INSERT OR REPLACE INTO document (checksum, name, text) VALUES (?1, ?2, ?3)",
       "DELETE FROM document WHERE name = ?1",
       "SELECT " + k_document_columns + " FROM document ORDER BY id",
-      "INSERT INTO command (" + k_command_columns + ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+      "INSERT INTO command (" + k_command_columns + ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
       "DELETE FROM command WHERE id = ?1",
       "SELECT " + k_command_columns + " FROM command ORDER BY id",
       "SELECT count(*) FROM command",
@@ -102,8 +108,8 @@ SqliteResult<Documents> Inbox::documents() {
 
 SqliteResult<void> Inbox::put(const core::DurableCommand& command) {
   return Run(at(PutCommand), command.id, checksum_of(command), microseconds(command.received),
-             std::string_view{command.message_id}, std::string_view{command.name}, std::string_view{command.component},
-             Blob{command.payload})
+             microseconds(command.until), std::string_view{command.message_id}, std::string_view{command.name},
+             std::string_view{command.component}, Blob{command.payload})
       .finish();
 }
 

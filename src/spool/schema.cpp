@@ -17,10 +17,10 @@ constexpr const char* k_version_1 =
     "  PRIMARY KEY (dps_host, id_scope, registration_id)"
     ") STRICT, WITHOUT ROWID;";
 
-// Times are in microseconds: created, accepted, started, delivered and at since 1970, uptime on CLOCK_BOOTTIME. The
-// long columns come last, so that a row is judged without reading the pages that a long body goes on in. `queued` and
-// its like are kept up in the account because it is written with each transaction anyway: one page for the message and
-// one for the account is all that a commit of one message writes.
+// Times are in microseconds: created, accepted, started, delivered, received, until and at since 1970, uptime on
+// CLOCK_BOOTTIME. The long columns come last, so that a row is judged without reading the pages that a long body goes
+// on in. `queued` and its like are kept up in the account because it is written with each transaction anyway: one page
+// for the message and one for the account is all that a commit of one message writes.
 constexpr const char* k_row =
     "  sequence INTEGER PRIMARY KEY,"
     "  boot INTEGER NOT NULL,"
@@ -79,6 +79,7 @@ constexpr const char* k_version_3 =
     "  id INTEGER PRIMARY KEY,"
     "  checksum INTEGER NOT NULL,"
     "  received INTEGER NOT NULL,"
+    "  until INTEGER NOT NULL,"
     "  message_id TEXT NOT NULL,"
     "  name TEXT NOT NULL,"
     "  component TEXT NOT NULL,"

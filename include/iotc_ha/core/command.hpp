@@ -18,6 +18,7 @@ struct DurableCommand {
   std::string component;   ///< "" for the root component
   std::string payload;     ///< as it came: any bytes
   WallTime received{};
+  WallTime until{};  ///< of no use afterwards
 
   friend bool operator==(const DurableCommand&, const DurableCommand&) = default;
 };

@@ -35,6 +35,7 @@ TEST_F(CommandTest, OneThatIsTakenIsThereInTheNextLifeAsItCame) {
   core::DurableCommand odd = command("m-1", std::string("\0\xff not JSON", 11));
   odd.name = "";
   odd.component = "ä\n";
+  odd.until = odd.received + std::chrono::microseconds{1};
   core::DurableCommand plain = command("", "");
   {
     Life life(state_.path());

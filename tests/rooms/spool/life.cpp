@@ -255,7 +255,8 @@ core::Submission message(std::string body) {
 }
 
 core::DurableCommand command(std::string message_id, std::string payload) {
-  return {0, std::move(message_id), "setAlarm", "clock", std::move(payload), core::WallTime{1'700'000'000s}};
+  const core::WallTime received{1'700'000'000s};
+  return {0, std::move(message_id), "setAlarm", "clock", std::move(payload), received, received + 48h};
 }
 
 std::vector<std::uint64_t> numbers_of(const std::vector<core::Telemetry>& messages) {
