@@ -2,6 +2,8 @@
 
 #include <iotc_ha/azure/json.hpp>
 
+#include <nlohmann/json.hpp>
+
 #include <utility>
 
 namespace iotc_ha::azure {
@@ -51,6 +53,10 @@ std::string Members::text() const {
     text += quote_json(member.name).value() + ':' + member.json;
   }
   return text + '}';
+}
+
+bool is_same_json(const std::string& one, const std::string& other) {
+  return one == other || nlohmann::json::parse(one) == nlohmann::json::parse(other);
 }
 
 }  // namespace iotc_ha::azure

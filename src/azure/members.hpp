@@ -35,6 +35,9 @@ class Members {
   std::map<std::string, std::size_t> places_;  ///< of each name in members_
 };
 
+/// The same value, whatever its text: 20 and 20.0, members in any order.
+[[nodiscard]] bool is_same_json(const std::string& one, const std::string& other);
+
 [[nodiscard]] inline bool is_object(std::string_view compact_json) { return compact_json.starts_with('{'); }
 
 }  // namespace iotc_ha::azure

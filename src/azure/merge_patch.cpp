@@ -2,8 +2,6 @@
 
 #include <iotc_ha/azure/merge_patch.hpp>
 
-#include <nlohmann/json.hpp>
-
 #include <utility>
 
 // What is inside of a text that was read is read again level by level, of which there are k_max_json_depth at most:
@@ -12,6 +10,7 @@ namespace iotc_ha::azure {
 namespace {
 
 constexpr std::string_view k_null = "null";
+constexpr std::string_view k_component_mark = "__t";
 
 /// The members of a value that is a part of what was read; none when it is there not, or no object.
 Members members_in(const std::string* json) {
@@ -60,10 +59,6 @@ std::string joined(Members first, const Members& second, const Members& there) {
   return first.text();
 }
 
-bool is_same(const std::string& one, const std::string& other) {
-  return one == other || nlohmann::json::parse(one) == nlohmann::json::parse(other);
-}
-
 Members missing(const Members& there, const Members& wanted) {
   Members patch;
   for (const std::string& name : wanted.names()) {
@@ -72,10 +67,30 @@ Members missing(const Members& there, const Members& wanted) {
     if (value == k_null) {
       if (present != nullptr) patch.set(name, value);
     } else if (!is_object(value)) {
-      if (present == nullptr || !is_same(*present, value)) patch.set(name, value);
+      if (present == nullptr || !is_same_json(*present, value)) patch.set(name, value);
     } else if (present == nullptr || !is_object(*present)) {
       patch.set(name, applied({}, members_in(&value)));
     } else if (const Members inner = missing(members_in(present), members_in(&value)); !inner.empty()) {
+      patch.set(name, inner.text());
+    }
+  }
+  return patch;
+}
+
+Members left_of(Members patch, const Members& refused) {
+  for (const std::string& name : refused.names()) {
+    const std::string* const wish = patch.find(name);
+    if (wish == nullptr || name == k_component_mark) continue;
+    const std::string& bad = *refused.find(name);
+    if (!is_object(*wish) || !is_object(bad)) {
+      if (is_same_json(*wish, bad)) patch.erase(name);
+      continue;
+    }
+    const Members inner = left_of(members_in(wish), members_in(&bad));
+    const std::vector<std::string> names = inner.names();
+    if (names.empty() || names == std::vector<std::string>{std::string(k_component_mark)}) {
+      patch.erase(name);
+    } else {
       patch.set(name, inner.text());
     }
   }
@@ -116,6 +131,14 @@ core::Result<std::optional<std::string>> patch_towards(std::string_view there, s
   const Members patch = missing(*document, *wishes);
   if (patch.empty()) return std::nullopt;
   return patch.text();
+}
+
+core::Result<std::string> without_patch(std::string_view patch, std::string_view refused) {
+  core::Result<Members> wishes = read(patch, "the patch");
+  if (!wishes) return tl::unexpected(wishes.error());
+  const core::Result<Members> bad = read(refused, "the patch");
+  if (!bad) return tl::unexpected(bad.error());
+  return left_of(*std::move(wishes), *bad).text();
 }
 
 }  // namespace iotc_ha::azure

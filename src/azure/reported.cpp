@@ -28,7 +28,7 @@ Reported::Reported(const std::string& kept) {
 
 core::Result<void> Reported::report(const std::string& patch) {
   if (auto good = check_reported(patch); !good) return good;
-  auto wanted = join_patches(wanted_, patch, there_);
+  auto wanted = join_patches(wanted_, patch, there());
   if (!wanted) return tl::unexpected(wanted.error());
   const std::string all = apply_patch(k_nothing, *wanted).value();
   if (all.size() > k_reported_size_max) {
@@ -43,9 +43,17 @@ core::Result<void> Reported::report(const std::string& patch) {
 
 core::Result<void> Reported::report_passing(const std::string& patch) {
   if (!session_) return {};
-  auto waiting = join_patches(waiting_, patch, there_);
+  auto waiting = join_patches(waiting_, patch, there());
   if (!waiting) return tl::unexpected(waiting.error());
   waiting_ = std::move(*waiting);
+  return {};
+}
+
+core::Result<void> Reported::replace(const std::string& deletion, const std::string& patch) {
+  Reported next = *this;
+  if (auto deleted = next.report(deletion); !deleted) return deleted;
+  if (auto reported = next.report(patch); !reported) return reported;
+  *this = std::move(next);
   return {};
 }
 
@@ -84,7 +92,7 @@ std::optional<std::string> Reported::next() {
 
 void Reported::accepted() {
   if (!under_way_) return;
-  there_ = apply_patch(there_, *under_way_).value_or(there_);
+  there_ = there();
   under_way_.reset();
 }
 
@@ -101,11 +109,14 @@ std::optional<std::string> Reported::refused() {
     one_by_one_ = true;
     return std::nullopt;
   }
-  under_way_.reset();
+  const std::string given_up = *std::exchange(under_way_, std::nullopt);
   if (names.empty()) return std::nullopt;
-  wanted_ = without(wanted_, names.front());
+  // What was reported of it before and since is not what the hub has refused.
+  wanted_ = without_patch(wanted_, given_up).value();
   return names.front();
 }
+
+std::string Reported::there() const { return under_way_ ? apply_patch(there_, *under_way_).value() : there_; }
 
 std::string Reported::document() const { return apply_patch(there_, wanted_).value_or(k_nothing); }
 

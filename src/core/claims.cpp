@@ -40,7 +40,7 @@ std::optional<Caller> Claims::owner(const std::string& name) const {
 
 std::vector<std::string> Claims::components() const {
   std::set<std::string> found;
-  for (const auto& [name, caller] : owners_) {
+  for (const std::string& name : ever_) {
     if (const std::size_t star = name.find('*'); star != std::string::npos) found.insert(name.substr(0, star));
   }
   return {found.begin(), found.end()};

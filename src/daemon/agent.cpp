@@ -18,6 +18,10 @@ constexpr auto k_worker_stuck = 60s;
 constexpr std::chrono::microseconds k_pulse_default = 5s;
 /// `systemctl stop` must end within five seconds, whatever a library does.
 constexpr auto k_stop_limit = 4s;
+/// The document that says whose twin and commands the others are.
+constexpr const char* k_device = "device";
+
+const auto k_the_store_tells = [](const core::Result<void>& /*of its trouble*/) {};
 
 }  // namespace
 
@@ -104,16 +108,34 @@ std::optional<core::Assignment> Agent::remembered() {
 }
 
 void Agent::recall() {
-  if (auto documents = store_->documents()) {
-    twin_.begin(*documents);
-  } else {
+  auto documents = store_->documents();
+  if (!documents) {
     journal_.write(Severity::Error, "cannot read what is kept of the twin: " + documents.error().what);
+    documents.emplace();
   }
-  if (auto commands = store_->commands()) {
-    commands_.begin(std::move(*commands));
-  } else {
+  auto commands = store_->commands();
+  if (!commands) {
     journal_.write(Severity::Error, "cannot read the commands that wait: " + commands.error().what);
+    commands.emplace();
   }
+  const std::string kept_for = (*documents)[k_device];
+  if (kept_for != settings_.identity()) {
+    if (!kept_for.empty()) {
+      journal_.write(Severity::Warning, "the twin and the commands on disk are those of " + kept_for +
+                                            ", which this device is not: forgotten");
+    }
+    for (const core::DurableCommand& command : *commands) store_->complete(command.id, k_the_store_tells);
+    commands->clear();
+    documents->clear();
+    keep_identity();
+  }
+  twin_.begin(*documents);
+  commands_.begin(std::move(*commands));
+}
+
+void Agent::keep_identity() {
+  for (const auto& name : {Twin::k_reported, Twin::k_desired}) store_->keep(name, "", k_the_store_tells);
+  store_->keep(k_device, settings_.identity(), k_the_store_tells);
 }
 
 void Agent::begin() {
@@ -140,11 +162,17 @@ void Agent::reload() {
     return service_manager::ready();
   }
   const bool differs = connection_differs(settings_, *next);
+  const bool is_another = settings_.identity() != next->identity();
   settings_ = std::move(*next);
   if (const auto level = runtime::parse_severity(settings_.config.log.level)) journal_.set_level(*level);
   journal_.write(Severity::Info, differs ? "reloaded; the connection settings have changed" : "reloaded");
   bus_.publish_model(settings_.config.device.model_id);
   decide(core::event::Reloaded{differs, remembered()});
+  if (is_another) {
+    twin_.forget();
+    commands_.forget_durables();
+    keep_identity();
+  }
   uplink_.settings_changed();
   twin_.settings_changed();
   commands_.settings_changed();

@@ -50,7 +50,8 @@ class Agent {
   void abandon_workers();  ///< so that the process can end although one of them never comes back
   [[nodiscard]] core::Context context();
   [[nodiscard]] std::optional<core::Assignment> remembered();
-  void recall();  ///< what the last life left on disk
+  void recall();         ///< what the last life left on disk, if it was this device's
+  void keep_identity();  ///< and nothing of the twin
   [[nodiscard]] bus::Requests requests();
   void add_requests_of_programs(bus::Requests& requests);
 

@@ -15,9 +15,11 @@ namespace {
 using core::Fault;
 using runtime::Severity;
 
-constexpr std::uint64_t k_first_method = 1ULL << 62U;
+constexpr std::uint64_t k_first_number = 1ULL << 62U;
 constexpr std::size_t k_over_max = 1'000;
 constexpr std::size_t k_seen_max = 200;
+constexpr core::Instant::duration k_look_min = std::chrono::minutes{1};
+constexpr core::Instant::duration k_look_max = std::chrono::hours{1};
 
 std::string shown(const std::string& name) { return '\'' + azure::one_line(name, 80) + '\''; }
 
@@ -56,8 +58,9 @@ Commands::Commands(runtime::Loop& loop, runtime::Journal& journal, hub::Sessions
       settings_(settings),
       invoke_(std::move(invoke)),
       // A program that outlives us must not complete what a later life gave another number: they grow with the time.
-      last_method_(k_first_method + static_cast<std::uint64_t>(loop.wall_now().time_since_epoch().count())),
-      late_timer_(loop.make_timer([this] { look_for_late_methods(); })) {}
+      last_number_(k_first_number + static_cast<std::uint64_t>(loop.wall_now().time_since_epoch().count())),
+      late_timer_(loop.make_timer([this] { look_for_late_methods(); })),
+      age_timer_(loop.make_timer([this] { look_for_old_commands(); })) {}
 
 void Commands::begin(std::vector<core::DurableCommand> waiting) {
   for (core::DurableCommand& command : waiting) {
@@ -65,6 +68,13 @@ void Commands::begin(std::vector<core::DurableCommand> waiting) {
     durables_.emplace(id, Durable{std::move(command), {}});
   }
   offer_all();
+  look_for_old_commands();
+}
+
+void Commands::forget_durables() {
+  std::vector<std::uint64_t> ids;
+  for (const auto& [id, durable] : durables_) ids.push_back(id);
+  for (const std::uint64_t id : ids) finish(id, [](const core::Result<void>& /*the Store tells of its trouble*/) {});
 }
 
 void Commands::settings_changed() { offer_all(); }
@@ -99,7 +109,7 @@ void Commands::on(const hub::MethodInvoked& notice) {
         notice.attempt, notice.rid,
         {503, error_body(std::to_string(k_methods_max) + " direct methods are waiting for an answer already")});
   }
-  const std::uint64_t id = ++last_method_;
+  const std::uint64_t id = ++last_number_;
   methods_.emplace(id, Method{notice.attempt, notice.rid, notice.name, *owner, loop_.now() + k_method_limit});
   look_for_late_methods();
   const azure::CommandName name = azure::split_command_name(notice.name);
@@ -154,31 +164,81 @@ void Commands::on(const hub::CommandReceived& notice) {
     return notice.receipt->stored();
   }
   const azure::CommandName name = azure::split_command_name(full);
-  core::DurableCommand command{
-      0, property(notice.properties, "$.mid"), name.name, name.component, notice.payload, loop_.wall_now()};
-  store_.take(command, [this, command, receipt = notice.receipt](const auto& id) { taken(command, id, *receipt); });
+  const core::WallTime now = loop_.wall_now();
+  core::DurableCommand command;
+  command.message_id = property(notice.properties, "$.mid");
+  command.name = name.name;
+  command.component = name.component;
+  command.payload = notice.payload;
+  command.received = now;
+  command.until = now + k_durable_age_max;
+  if (const auto expiry = azure::read_time(property(notice.properties, "$.exp"))) {
+    command.until = std::min(command.until, *expiry);
+  }
+  put_by(command, notice.receipt);
 }
 
-void Commands::taken(const core::DurableCommand& command, const core::Result<std::optional<std::uint64_t>>& id,
-                     hub::Receipt& receipt) {
+void Commands::put_by(const core::DurableCommand& command, const std::shared_ptr<hub::Receipt>& receipt) {
+  store_.take(command, [this, command, receipt](const Taken& id) { taken(command, id, receipt); });
+}
+
+void Commands::taken(const core::DurableCommand& command, const Taken& id,
+                     const std::shared_ptr<hub::Receipt>& receipt) {
+  if (!id && id.error().fault == Fault::SpoolFull) return make_room(command, id.error(), receipt);
   const std::string name = shown(full_name(command));
-  if (!id && id.error().fault != Fault::SpoolFull) {
+  if (!id) {
+    if (refusals_ >= k_refusals_max) return take_in_memory(command, id.error(), *receipt);
+    ++refusals_;
     // Without the receipt the hub keeps it, and sends it again in the next session.
     return journal_.write(Severity::Error, "command " + name + " is left with the hub: " + id.error().what);
   }
-  receipt.stored();
-  if (!id) {
-    // To leave it with the hub would cost one session after the other.
-    return journal_.write(Severity::Error, "command " + name + " is dropped: " + id.error().what);
-  }
+  refusals_ = 0;
+  receipt->stored();
   if (!*id) {
     return journal_.write(Severity::Info, "command " + name + " has come again (id " +
                                               azure::one_line(command.message_id, 80) + "): ignored");
   }
-  Durable& durable = durables_[**id];
-  durable.command = command;
-  durable.command.id = **id;
-  offer(**id);
+  core::DurableCommand kept = command;
+  kept.id = **id;
+  add(std::move(kept));
+}
+
+/// What nobody wants must not stand in the way of what somebody does: the oldest goes, first of those that no program
+/// was told of.
+void Commands::make_room(const core::DurableCommand& command, const core::Error& full,
+                         const std::shared_ptr<hub::Receipt>& receipt) {
+  const auto goes = [](const auto& each) { return !each.second.is_ending && !each.second.caller; };
+  auto oldest = std::find_if(durables_.begin(), durables_.end(), goes);
+  if (oldest == durables_.end()) {
+    // To leave it with the hub would cost one session after the other.
+    receipt->stored();
+    return journal_.write(Severity::Error, "command " + shown(full_name(command)) + " is dropped: " + full.what);
+  }
+  journal_.write(Severity::Warning,
+                 "command " + shown(full_name(oldest->second.command)) + " is dropped to make room: " + full.what);
+  finish(oldest->first, [](const core::Result<void>& /*the Store tells of its trouble*/) {});
+  put_by(command, receipt);
+}
+
+void Commands::take_in_memory(core::DurableCommand command, const core::Error& refused, hub::Receipt& receipt) {
+  receipt.stored();
+  const auto is_same = [&](const auto& each) { return each.second.command.message_id == command.message_id; };
+  if (!command.message_id.empty() && std::any_of(durables_.begin(), durables_.end(), is_same)) return;
+  if (durables_.size() >= spool::Store::k_commands_max) {
+    return journal_.write(Severity::Error, "command " + shown(full_name(command)) + " is dropped: " + refused.what);
+  }
+  journal_.write(Severity::Error,
+                 "command " + shown(full_name(command)) +
+                     " is only in memory, and lost if this process ends before it is completed: " + refused.what);
+  command.id = ++last_number_;
+  add(std::move(command));
+}
+
+void Commands::add(core::DurableCommand command) {
+  const std::uint64_t id = command.id;
+  durables_.insert_or_assign(id, Durable{std::move(command), {}, false});
+  offer(id);
+  look_for_old_commands();
 }
 
 void Commands::offer_all() {
@@ -189,13 +249,13 @@ void Commands::offer_all() {
 
 void Commands::offer(std::uint64_t id) {
   Durable& durable = durables_.at(id);
-  if (durable.caller) return;
+  if (durable.caller || durable.is_ending) return;
   const core::DurableCommand& command = durable.command;
   const std::string name = full_name(command);
-  const auto tell = [this](const core::Result<void>& /*the Store tells of its trouble*/) {};
-  if (loop_.wall_now() - command.received > k_durable_age_max) {
-    journal_.write(Severity::Warning, "command " + shown(name) + " is dropped: no program has taken it for " +
-                                          std::to_string(k_durable_age_max.count()) + " h");
+  const auto tell = [](const core::Result<void>& /*the Store tells of its trouble*/) {};
+  if (is_over(durable)) {
+    journal_.write(Severity::Warning,
+                   "command " + shown(name) + " is dropped: its time is over, and no program took it");
     return finish(id, tell);
   }
   if (const auto owner = claims_.owner(name)) return invoke(*owner, durable);
@@ -219,9 +279,48 @@ void Commands::invoke(const core::Caller& caller, Durable& durable) {
   invoke_(caller, {command.id, command.name, command.component, std::move(*payload), true});
 }
 
+bool Commands::is_over(const Durable& durable) const { return durable.command.until <= loop_.wall_now(); }
+
+/// What a program was told of may take its time.
+void Commands::look_for_old_commands() {
+  std::vector<std::uint64_t> over;
+  std::optional<core::WallTime> next;
+  for (const auto& [id, durable] : durables_) {
+    if (durable.caller || durable.is_ending) continue;
+    if (is_over(durable)) {
+      over.push_back(id);
+    } else {
+      next = std::min(next.value_or(durable.command.until), durable.command.until);
+    }
+  }
+  for (const std::uint64_t id : over) offer(id);
+  if (durables_.empty()) return age_timer_->disarm();
+  // Not too often, should the disk refuse to forget; and not too late, should somebody set the clock.
+  const auto wait = next ? *next - loop_.wall_now() : k_look_max;
+  age_timer_->arm(loop_.now() + std::clamp<core::Instant::duration>(wait, k_look_min, k_look_max));
+}
+
+/// On disk first: a program that is told otherwise may try again.
 void Commands::finish(std::uint64_t id, bus::Answer<void> answer) {
+  Durable& durable = durables_.at(id);
+  if (id >= k_first_number) {
+    finished(id, {});
+    return answer({});
+  }
+  durable.is_ending = true;
+  store_.complete(id, [this, id, answer = std::move(answer)](const core::Result<void>& forgotten) {
+    finished(id, forgotten);
+    answer(forgotten);
+  });
+}
+
+void Commands::finished(std::uint64_t id, const core::Result<void>& forgotten) {
+  if (!forgotten) {
+    durables_.at(id).is_ending = false;
+    return look_for_old_commands();
+  }
+  if (const auto& caller = durables_.at(id).caller) remember_over(id, *caller, Fault::AlreadyCompleted);
   durables_.erase(id);
-  store_.complete(id, std::move(answer));
 }
 
 // ---- Programs
@@ -251,9 +350,11 @@ void Commands::complete(const core::Caller& caller, std::uint64_t id, int status
   if (durable == durables_.end() || durable->second.caller != caller) {
     return answer(tl::unexpected(refusal(caller, id)));
   }
+  if (durable->second.is_ending) {
+    return answer(core::fail(Fault::Busy, "command " + std::to_string(id) + " is being completed already"));
+  }
   journal_.write(Severity::Info, "command " + shown(full_name(durable->second.command)) + " completed with status " +
                                      std::to_string(status) + " by " + caller);
-  remember_over(id, caller, Fault::AlreadyCompleted);
   finish(id, std::move(answer));
 }
 

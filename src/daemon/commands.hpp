@@ -34,6 +34,7 @@ class Commands {
            const Settings& settings, Invoke invoke);
 
   void begin(std::vector<core::DurableCommand> waiting);  ///< of the store
+  void forget_durables();                                 ///< they are another device's
   void settings_changed();
   void session_ended();  ///< also when there was none
   void on(const hub::MethodInvoked& notice);
@@ -49,8 +50,12 @@ class Commands {
   /// A hub waits for so long at most.
   static constexpr std::chrono::seconds k_method_limit{300};
   static constexpr std::size_t k_payload_max = std::size_t{128} * 1024;  ///< of an answer, as the hub takes it
-  /// A hub keeps a C2D message for so long at most; after as long again with us it is of no use.
+  /// A hub keeps a C2D message for so long at most; after as long again with us it is of no use. Its own time may end
+  /// earlier.
   static constexpr std::chrono::hours k_durable_age_max{48};
+  /// After so many C2D messages in a row that the disk has refused, the next is taken in memory: the hub sends it in
+  /// every session, each of which would be cut, and drops it after ten times.
+  static constexpr unsigned k_refusals_max = 3;
 
  private:
   struct Answered {
@@ -68,6 +73,7 @@ class Commands {
   struct Durable {
     core::DurableCommand command;
     std::optional<core::Caller> caller;  ///< who was told of it
+    bool is_ending = false;              ///< the disk is about to forget it
   };
   /// Why a number is not to be completed any more, and whose it was.
   struct Over {
@@ -83,12 +89,20 @@ class Commands {
   void complete_method(const core::Caller& caller, std::uint64_t id, int status, std::string json,
                        const bus::Answer<void>& answer);
 
-  void taken(const core::DurableCommand& command, const core::Result<std::optional<std::uint64_t>>& id,
-             hub::Receipt& receipt);
+  void put_by(const core::DurableCommand& command, const std::shared_ptr<hub::Receipt>& receipt);
+  using Taken = core::Result<std::optional<std::uint64_t>>;
+  void taken(const core::DurableCommand& command, const Taken& id, const std::shared_ptr<hub::Receipt>& receipt);
+  void make_room(const core::DurableCommand& command, const core::Error& full,
+                 const std::shared_ptr<hub::Receipt>& receipt);
+  void take_in_memory(core::DurableCommand command, const core::Error& refused, hub::Receipt& receipt);
+  void add(core::DurableCommand command);
   void offer(std::uint64_t id);
+  [[nodiscard]] bool is_over(const Durable& durable) const;
+  void look_for_old_commands();
   void offer_all();
   void invoke(const core::Caller& caller, Durable& durable);
   void finish(std::uint64_t id, bus::Answer<void> answer);
+  void finished(std::uint64_t id, const core::Result<void>& forgotten);
   void remember_over(std::uint64_t id, const core::Caller& caller, core::Fault fault);
   [[nodiscard]] core::Error refusal(const core::Caller& caller, std::uint64_t id) const;
 
@@ -100,13 +114,15 @@ class Commands {
   const Invoke invoke_;
 
   core::Claims claims_;
-  std::uint64_t last_method_;                            ///< its number
+  std::uint64_t last_number_;                            ///< of a method, or a C2D message that is only in memory
   std::map<std::uint64_t, Method> methods_;              ///< by number, so the first is the oldest
   std::map<std::string, std::optional<Answered>> seen_;  ///< of this session, by $rid; nothing: under way
   std::deque<std::string> seen_order_;
   std::map<std::uint64_t, Durable> durables_;  ///< by number, so in their order
   std::deque<Over> over_;
+  unsigned refusals_ = 0;  ///< of the disk, in a row
   std::unique_ptr<runtime::Loop::Timer> late_timer_;
+  std::unique_ptr<runtime::Loop::Timer> age_timer_;
 };
 
 }  // namespace iotc_ha::daemon

@@ -13,9 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using runtime::Severity;
 
-constexpr const char* k_reported = "reported";
-constexpr const char* k_desired = "desired";
-
 /// A living hub answers a twin request in well under a second; a throttled one answers 429 just as fast.
 constexpr auto k_answer_limit = 30s;
 /// After 429 or 5xx: "retry 10-60 s jittered".
@@ -38,16 +35,18 @@ Twin::Twin(runtime::Loop& loop, runtime::Journal& journal, hub::Sessions& sessio
       settings_(settings),
       listener_(std::move(listener)),
       silence_timer_(loop.make_timer([this] { look_for_silence(); })),
-      retry_timer_(loop.make_timer([this] {
-        throttled_ = false;
-        send_reported();
-      })) {}
+      retry_timer_(loop.make_timer([this] { retry(); })) {}
 
 void Twin::begin(const std::map<std::string, std::string>& documents) {
   reported_ = azure::Reported(find(documents, k_reported));
   desired_ = azure::Desired(find(documents, k_desired));
   kept_desired_ = desired_.text();
   told_unacknowledged_ = unacknowledged();
+}
+
+void Twin::forget() {
+  begin({});
+  listener_.unacknowledged_changed();
 }
 
 void Twin::settings_changed() {
@@ -70,6 +69,7 @@ void Twin::session_ended() {
   reported_.session_ended();
   questions_.clear();  // answers are lost with the session; the next one begins with the whole twin
   throttled_ = false;
+  twin_wanted_ = false;
   silence_timer_->disarm();
   retry_timer_->disarm();
 }
@@ -85,7 +85,9 @@ void Twin::ask(Question::Kind kind, const std::function<void(std::uint64_t rid)>
 
 void Twin::ask_for_twin() {
   const auto asked = [](const auto& question) { return question.second.kind == Question::Kind::Twin; };
-  if (!session_ || std::any_of(questions_.begin(), questions_.end(), asked)) return;
+  if (!session_) return;
+  twin_wanted_ = throttled_ || std::any_of(questions_.begin(), questions_.end(), asked);
+  if (twin_wanted_) return;
   ask(Question::Kind::Twin, [this](std::uint64_t rid) { sessions_.get_twin(session_->attempt, rid); });
 }
 
@@ -110,21 +112,28 @@ void Twin::on(const hub::TwinAnswered& notice) {
   const Question::Kind kind = question->second.kind;
   questions_.erase(question);
   look_for_silence();
+  if (!session_) return;  // another question has waited for too long
   if (notice.status < 200 || notice.status > 299) return refused(notice, kind);
-  if (kind == Question::Kind::Twin) return take_desired(notice.body);
-  reported_.accepted();
-  send_reported();
+  if (kind == Question::Kind::Report) {
+    reported_.accepted();
+    return send_reported();
+  }
+  take_desired(notice.body);
+  if (twin_wanted_) ask_for_twin();  // a patch has come meanwhile that this answer may not know
 }
 
 void Twin::refused(const hub::TwinAnswered& answer, Question::Kind kind) {
-  const bool later = answer.status == 429 || answer.status >= 500;
-  journal_.write(later ? Severity::Warning : Severity::Error,
+  const bool for_good = kind == Question::Kind::Report && (answer.status == 400 || answer.status == 413);
+  journal_.write(for_good ? Severity::Error : Severity::Warning,
                  std::string{"the hub refused "} +
                      (kind == Question::Kind::Report ? "reported properties" : "the request for the twin") +
                      " with status " + std::to_string(answer.status));
-  if (kind == Question::Kind::Twin) return;  // the next patch shows the gap again, and the next session reads it anyway
-  if (!later) return give_up_reported(answer.status);
-  reported_.postponed();
+  if (for_good) return give_up_reported(answer.status);
+  if (kind == Question::Kind::Report) {
+    reported_.postponed();
+  } else {
+    twin_wanted_ = true;
+  }
   retry_later();
 }
 
@@ -142,6 +151,12 @@ void Twin::retry_later() {
   throttled_ = true;
   std::uniform_int_distribution<std::int64_t> spread{k_retry_min.count(), k_retry_max.count()};
   retry_timer_->arm(loop_.now() + std::chrono::milliseconds{spread(chance_)});
+}
+
+void Twin::retry() {
+  throttled_ = false;
+  if (twin_wanted_) ask_for_twin();
+  send_reported();
 }
 
 // ---- Reported
@@ -210,7 +225,8 @@ void Twin::deliver(const std::vector<azure::DesiredProperty>& properties) {
 void Twin::let_sample_answer(const std::vector<azure::DesiredProperty>& properties) {
   azure::DesiredDocument unclaimed{desired_.version(), {}};
   for (const azure::DesiredProperty& property : properties) {
-    if (!claims_.owner(property.name)) unclaimed.properties.push_back(property);
+    // What a program has claimed waits for it to come back: it may only be starting anew.
+    if (!claims_.ever_claimed(property.name)) unclaimed.properties.push_back(property);
   }
   if (unclaimed.properties.empty() || !settings_.config.sample.desired_property_receive) return;
   const device::DesiredOutcome outcome = device::apply_desired(unclaimed);
@@ -227,7 +243,9 @@ void Twin::let_sample_answer(const std::vector<azure::DesiredProperty>& properti
 core::Result<void> Twin::report_acknowledgement(const azure::Acknowledgement& acknowledgement) {
   auto patch = azure::acknowledgement_patch({acknowledgement});
   if (!patch) return tl::unexpected(patch.error());
-  if (auto reported = reported_.report(*patch); !reported) return reported;
+  const auto deletion = azure::desired_patch({{acknowledgement.name, "null"}});
+  if (!deletion) return tl::unexpected(deletion.error());
+  if (auto reported = reported_.replace(*deletion, *patch); !reported) return reported;
   desired_.answered(acknowledgement.name, acknowledgement.version);
   return {};
 }
@@ -236,7 +254,10 @@ void Twin::keep_desired() {
   if (std::string text = desired_.text(); text != kept_desired_) {
     kept_desired_ = text;
     store_.keep(k_desired, std::move(text), [this](const core::Result<void>& kept) {
-      if (!kept) kept_desired_.clear();  // the Store tells of its trouble; the next change writes it all
+      if (kept) return;
+      kept_desired_.clear();  // the next change writes it all
+      // Of a disk that refuses the Store tells itself.
+      if (kept.error().fault == core::Fault::PayloadTooLarge) complain("keep the desired properties", kept.error());
     });
   }
   if (auto names = unacknowledged(); names != told_unacknowledged_) {
@@ -248,6 +269,7 @@ void Twin::keep_desired() {
 core::Result<void> Twin::claim(const core::Caller& caller, const std::vector<std::string>& names) {
   if (auto claimed = claims_.claim(caller, names); !claimed) return claimed;
   desired_.know_components(claims_.components());
+  keep_desired();
   std::vector<azure::DesiredProperty> theirs;
   for (azure::DesiredProperty& property : desired_.waiting()) {
     if (std::find(names.begin(), names.end(), property.name) != names.end()) theirs.push_back(std::move(property));

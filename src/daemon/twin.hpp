@@ -37,7 +37,10 @@ class Twin {
   Twin(runtime::Loop& loop, runtime::Journal& journal, hub::Sessions& sessions, spool::Store& store,
        const Settings& settings, Listener listener);
 
+  static constexpr const char* k_reported = "reported";  ///< its documents in the store
+  static constexpr const char* k_desired = "desired";
   void begin(const std::map<std::string, std::string>& documents);  ///< of the store
+  void forget();                                                    ///< it is another device's
   void settings_changed();
   void session_opened(core::AttemptId attempt, const std::string& hub, const std::string& twin_json);
   void session_ended();  ///< also when there was none
@@ -71,6 +74,7 @@ class Twin {
   void refused(const hub::TwinAnswered& answer, Question::Kind kind);
   void give_up_reported(int status);
   void retry_later();
+  void retry();
   void look_for_silence();
 
   void compare_reported(const std::string& twin_json);
@@ -99,7 +103,8 @@ class Twin {
   std::optional<Session> session_;
   std::uint64_t rid_ = 0;
   std::map<std::uint64_t, Question> questions_;  ///< by $rid, so the first is the oldest
-  bool throttled_ = false;                       ///< the hub takes no reported properties until the retry timer
+  bool throttled_ = false;                       ///< the hub is asked for nothing until the retry timer
+  bool twin_wanted_ = false;                     ///< after that, or after the answer that is awaited
   std::mt19937_64 chance_{std::random_device{}()};
   std::unique_ptr<runtime::Loop::Timer> silence_timer_;
   std::unique_ptr<runtime::Loop::Timer> retry_timer_;

@@ -166,7 +166,8 @@ void desired(Lizard& lizard, const json& request, Reply& reply) {
     }));
   }
   const auto version = lizard.with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
-    return cloud.patch_desired(text(request, "device"), text(request, "patch"), now);
+    return cloud.patch_desired(text(request, "device"), text(request, "patch"), now,
+                               request.value("lost", false) ? Cloud::Push::Lost : Cloud::Push::Sent);
   });
   if (!version) return say_error(reply, version.error().what);
   say(reply, {{"version", *version}});

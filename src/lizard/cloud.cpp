@@ -101,7 +101,7 @@ void Cloud::poison(std::string text, core::WallTime now) {
 
 void Cloud::throttle_twins(bool on, core::WallTime now) {
   twins_throttled_ = on;
-  note(now, on ? "throttled" : "unthrottled", "", "", "reported properties");
+  note(now, on ? "throttled" : "unthrottled", "", "", "twins");
 }
 
 void Cloud::started(std::size_t hub, core::WallTime now) {
@@ -227,7 +227,8 @@ core::Result<std::string> Cloud::twin_of(const std::string& id) const {
   return found->second.twin.document();
 }
 
-core::Result<std::uint64_t> Cloud::patch_desired(const std::string& id, std::string_view patch, core::WallTime now) {
+core::Result<std::uint64_t> Cloud::patch_desired(const std::string& id, std::string_view patch, core::WallTime now,
+                                                 Push push) {
   auto found = find(id);
   if (!found) return tl::unexpected(found.error());
   Device& device = **found;
@@ -236,7 +237,7 @@ core::Result<std::uint64_t> Cloud::patch_desired(const std::string& id, std::str
   const std::uint64_t version = device.twin.desired_version();
   const bool online = device.session && device.session->desired;
   note(now, "desired", id, online ? hubs_[device.session->hub].name : "", "version " + std::to_string(version));
-  if (online) {
+  if (online && push == Push::Sent) {
     order(device.session->hub, {.kind = FrameKind::Send,
                                 .connection = device.session->connection,
                                 .name = id,

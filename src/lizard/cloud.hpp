@@ -125,8 +125,10 @@ class Cloud {
   [[nodiscard]] core::Result<std::size_t> fail_back(const std::string& id, core::WallTime now);
   [[nodiscard]] core::Result<void> set_enabled(const std::string& id, bool enabled, core::WallTime now);
   [[nodiscard]] core::Result<std::string> twin_of(const std::string& id) const;
+  /// Lost: the device is not told, as by a hub that loses a patch on the way.
+  enum class Push : std::uint8_t { Sent, Lost };
   [[nodiscard]] core::Result<std::uint64_t> patch_desired(const std::string& id, std::string_view patch,
-                                                          core::WallTime now);
+                                                          core::WallTime now, Push push = Push::Sent);
   /// Sends a device a desired patch that no twin would have taken. Nothing is changed by it.
   [[nodiscard]] core::Result<void> push_garbage(const std::string& id, std::string patch);
   /// Queues a message to a device, with this message id or, "", a new one. Returns the id.

@@ -154,12 +154,13 @@ void Cloud::published(Device& device, const Frame& frame, core::WallTime now) {
   std::string status = "200";
   std::string version;
   std::string body;
-  if (frame.topic.starts_with("$iothub/twin/GET/")) {
-    body = device.twin.document();
-  } else if (twins_throttled_) {
+  const bool is_get = frame.topic.starts_with("$iothub/twin/GET/");
+  if (twins_throttled_) {
     status = "429";
     body = error_body(k_throttled, "Operations are being throttled for the device.", now);
-    note(now, "reported", device.id, hubs_[device.session->hub].name, "429");
+    note(now, is_get ? "twin" : "reported", device.id, hubs_[device.session->hub].name, "429");
+  } else if (is_get) {
+    body = device.twin.document();
   } else if (const auto patched = device.twin.patch_reported(frame.body, now)) {
     status = "204";
     version = "&$version=" + std::to_string(*patched);

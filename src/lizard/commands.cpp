@@ -111,6 +111,7 @@ class CommandLine {
   std::string message_id_;
   bool off_ = false;
   bool twins_ = false;
+  bool lost_ = false;
   bool follow_ = false;
   bool count_ = false;
 };
@@ -202,7 +203,7 @@ void CommandLine::add_attacks() {
   revive->add_option("hub", hub_, "hub-a, hub-b ..., dps or all")->required();
   on(revive, [this] { return request(common_, {{"command", "revive"}, {"target", hub_}}, say_nothing); });
 
-  CLI::App* throttle = add("throttle", "Let DPS answer 429, or hubs to reported properties");
+  CLI::App* throttle = add("throttle", "Let DPS answer 429, or hubs about twins");
   throttle->add_option("--retry-after", throttle_retry_after_s_, "Seconds said in Retry-After")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{86400}))
       ->capture_default_str();
@@ -254,10 +255,12 @@ void CommandLine::add_twins() {
   auto* patch = desired->add_option("json", payload_, "Merge patch, e.g. '{\"fanSpeed\":42}'");
   desired->add_option("--file", file_, "Send the device what stands in this file, and leave the twin as it is")
       ->excludes(patch);
+  desired->add_flag("--lost", lost_, "Do not tell the device, as a hub that loses the patch")->excludes("--file");
   on(desired, [this] {
-    return request_with({{"command", "desired"}, {"device", device_}}, "patch", [](const ordered_json& answer) {
-      if (answer.contains("version")) std::cout << "version " << answer["version"] << "\n";
-    });
+    return request_with({{"command", "desired"}, {"device", device_}, {"lost", lost_}}, "patch",
+                        [](const ordered_json& answer) {
+                          if (answer.contains("version")) std::cout << "version " << answer["version"] << "\n";
+                        });
   });
   CLI::App* twin = add("twin", "Print a device's twin");
   twin->add_option("device", device_, "Device id")->required();

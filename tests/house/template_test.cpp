@@ -143,7 +143,7 @@ TEST(Template, WritablePropertiesAreAppliedAndAcknowledgedWithTheirType) {
   }
   for (const char* name : {"battery", "temp", "fanspeed", "echo", "unheardOf"}) {
     ASSERT_FALSE(writable.contains(name));
-    EXPECT_EQ(device::apply_desired({5, {{name, "42"}}}).acknowledgements[0].code, 404) << name;
+    EXPECT_TRUE(device::apply_desired({5, {{name, "42"}}}).acknowledgements.empty()) << name;
   }
 }
 

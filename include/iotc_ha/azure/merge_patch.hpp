@@ -23,6 +23,10 @@ namespace iotc_ha::azure {
 /// there), as one patch; nothing when it does. 20 and 20.0 are the same; what `wanted` does not name stays as it is.
 [[nodiscard]] core::Result<std::optional<std::string>> patch_towards(std::string_view there, std::string_view wanted);
 
+/// The patch without what another one says too, member by member: what it says otherwise stays, and so does the mark of
+/// a component ("__t") of which anything stays.
+[[nodiscard]] core::Result<std::string> without_patch(std::string_view patch, std::string_view refused);
+
 /// Hub limits (azure-protocol: "Twin"): 32 KB for all reported properties, 10 levels, strings of 4 KB, names of 1 KB.
 inline constexpr std::size_t k_reported_size_max = std::size_t{32} * 1024;
 /// Whether a hub can take a reported patch. Errors InvalidPayload (no object; a name with '.', '$', a blank or a

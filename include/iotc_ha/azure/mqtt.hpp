@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -67,5 +68,7 @@ using InboundTopic = std::variant<TwinResponse, DesiredPatch, MethodRequest, Clo
 
 /// `2026-11-23T10:00:00.000Z`
 [[nodiscard]] std::string iso8601_utc(core::WallTime when);
+/// Of `$.exp`, whose form nobody has written down: ISO 8601 in UTC, or milliseconds since 1970. Nothing for another.
+[[nodiscard]] std::optional<core::WallTime> read_time(std::string_view text);
 
 }  // namespace iotc_ha::azure

@@ -19,6 +19,8 @@ class Reported {
   /// A merge patch of a program. Errors InvalidPayload and PayloadTooLarge (all together more than a hub takes): then
   /// nothing has changed.
   core::Result<void> report(const std::string& patch);
+  /// Likewise, for an object that takes the place of another as a whole: `deletion` names that one.
+  core::Result<void> replace(const std::string& deletion, const std::string& patch);
   /// For this session only, and not kept: what is told anew every few seconds. Nothing without a session.
   core::Result<void> report_passing(const std::string& patch);
 
@@ -41,6 +43,8 @@ class Reported {
 
  private:
   static constexpr const char* k_nothing = "{}";
+
+  [[nodiscard]] std::string there() const;  ///< what the hub has when it takes what is under way
 
   std::string wanted_ = k_nothing;   ///< a patch: a null says that the property is not there
   std::string there_ = k_nothing;    ///< what the last hub has

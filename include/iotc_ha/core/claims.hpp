@@ -24,7 +24,7 @@ class Claims {
   [[nodiscard]] std::optional<Caller> owner(const std::string& name) const;
   /// Whether anybody has claimed it since the start, up to `k_names_max` names.
   [[nodiscard]] bool ever_claimed(const std::string& name) const { return ever_.contains(name); }
-  /// The components that stand before a '*' in a name that is claimed.
+  /// The components that stand before a '*' in a name that was ever claimed.
   [[nodiscard]] std::vector<std::string> components() const;
 
   static constexpr std::size_t k_names_max = 10'000;

@@ -62,6 +62,80 @@ TEST(Desired, APatchIsTakenOnceAndAGapIsSeen) {
   EXPECT_FALSE(desired.take_patch(R"({"a":3})")) << "without a version";
 }
 
+TEST(Desired, WhatCameInPiecesWaitsAsAWhole) {
+  Desired desired;
+  ASSERT_TRUE(desired.take_twin("hub-a", twin(R"({"net":{"ssid":"a"},"$version":4})")));
+  ASSERT_EQ(desired.take_patch(R"({"net":{"psk":"b"},"$version":5})"), Desired::Taken::New);
+  ASSERT_EQ(desired.take_patch(R"({"net":{"ssid":null},"$version":6})"), Desired::Taken::New);
+  EXPECT_EQ(desired.waiting(), (Properties{{"net", R"({"psk":"b"})"}}));
+  EXPECT_FALSE(desired.answered("net", 5));
+  EXPECT_TRUE(desired.answered("net", 6));
+}
+
+TEST(Desired, WhatIsSetAgainToTheSameValueWantsAnAnswer) {
+  Desired desired;
+  ASSERT_TRUE(desired.take_twin("hub-a", twin(R"({"a":1,"b":2,"$version":4})")));
+  ASSERT_TRUE(desired.answered("a", 4));
+  ASSERT_TRUE(desired.answered("b", 4));
+  ASSERT_EQ(desired.take_patch(R"({"a":1,"$version":5})"), Desired::Taken::New);
+  EXPECT_EQ(desired.waiting(), (Properties{{"a", "1"}}));
+}
+
+TEST(Desired, OnTheSameHubOnlyWhatHasChangedMeanwhileIsAnsweredAgain) {
+  Desired desired;
+  ASSERT_TRUE(desired.take_twin("hub-a", twin(R"({"a":1,"b":20.0,"c":3,"$version":4})")));
+  ASSERT_TRUE(desired.answered("a", 4));
+  ASSERT_TRUE(desired.answered("b", 4));
+  ASSERT_TRUE(desired.take_twin("hub-a", twin(R"({"b":20,"a":2,"c":3,"$version":6})")));
+  EXPECT_EQ(desired.waiting(), (Properties{{"a", "2"}, {"c", "3"}}));
+  EXPECT_TRUE(desired.answered("c", 4)) << "an answer on its way to what has not changed";
+}
+
+TEST(Desired, ADeviceMadeAnewIsAnsweredAnew) {
+  Desired desired;
+  ASSERT_TRUE(desired.take_twin("hub-a", twin(R"({"a":1,"$version":4})")));
+  ASSERT_TRUE(desired.answered("a", 4));
+  ASSERT_TRUE(desired.take_twin("hub-a", twin(R"({"a":1,"$version":2})")));
+  EXPECT_EQ(desired.waiting(), (Properties{{"a", "1"}}));
+  EXPECT_TRUE(desired.answered("a", 2));
+  ASSERT_TRUE(desired.take_twin("hub-a", twin(R"({"a":9,"$version":2})")));
+  EXPECT_EQ(desired.waiting(), (Properties{{"a", "9"}})) << "the same version of another twin";
+}
+
+TEST(Desired, ADeletedComponentIsToldPropertyByProperty) {
+  Desired desired;
+  ASSERT_TRUE(desired.take_twin("hub-a", twin(R"({"pump":{"__t":"c","speed":1,"mode":"on"},"$version":1})")));
+  ASSERT_TRUE(desired.answered("pump*mode", 1));
+  ASSERT_EQ(desired.take_patch(R"({"pump":null,"$version":2})"), Desired::Taken::New);
+  EXPECT_EQ(desired.waiting(), (Properties{{"pump*mode", "null"}, {"pump*speed", "null"}}));
+}
+
+TEST(Desired, APatchWithoutTheMarkOfItsComponentIsOfTheComponent) {
+  Desired desired;
+  ASSERT_TRUE(desired.take_twin("hub-a", twin(R"({"pump":{"__t":"c","speed":1,"mode":"on"},"$version":1})")));
+  ASSERT_TRUE(desired.answered("pump*mode", 1));
+  ASSERT_EQ(desired.take_patch(R"({"pump":{"speed":2},"$version":2})"), Desired::Taken::New);
+  EXPECT_EQ(desired.waiting(), (Properties{{"pump*speed", "2"}}));
+  desired.know_components({"pump"});
+  desired.know_components({});
+  EXPECT_EQ(desired.waiting(), (Properties{{"pump*speed", "2"}}));
+}
+
+TEST(Desired, WhatWasDeletedAndNobodyAnswersDoesNotWaitForEver) {
+  Desired desired;
+  ASSERT_TRUE(desired.take_twin("hub-a", twin(R"({"$version":0})")));
+  std::uint64_t version = 0;
+  for (std::size_t i = 0; i < 2 * Desired::k_gone_max; ++i) {
+    const std::string name = "\"day" + std::to_string(i) + "\":";
+    ASSERT_EQ(desired.take_patch("{" + name + "1,\"$version\":" + std::to_string(++version) + "}"),
+              Desired::Taken::New);
+    ASSERT_EQ(desired.take_patch("{" + name + "null,\"$version\":" + std::to_string(++version) + "}"),
+              Desired::Taken::New);
+  }
+  EXPECT_EQ(desired.waiting().size(), Desired::k_gone_max);
+  EXPECT_TRUE(desired.answered("day" + std::to_string(2 * Desired::k_gone_max - 1), version)) << "the last is there";
+}
+
 TEST(Desired, AnAnswerToAnOlderValueLeavesTheNewerWaiting) {
   Desired desired;
   ASSERT_TRUE(desired.take_twin("hub-a", twin(R"({"a":1,"b":1,"$version":4})")));

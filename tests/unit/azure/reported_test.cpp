@@ -86,6 +86,52 @@ TEST(Reported, AnObjectThatTookTheObjectsPlaceHasNothingOfIt) {
   EXPECT_EQ(reported.next(), R"({"a":{"new":2,"old":null}})");
 }
 
+TEST(Reported, AnObjectThatTookThePlaceOfOneUnderWayHasNothingOfIt) {
+  Reported reported = with_session();
+  ASSERT_TRUE(reported.report(R"({"a":{"old":1}})"));
+  ASSERT_TRUE(reported.next());
+  ASSERT_TRUE(reported.report(R"({"a":null})"));
+  ASSERT_TRUE(reported.report(R"({"a":{"new":2}})"));
+  reported.accepted();
+  EXPECT_EQ(reported.next(), R"({"a":{"new":2,"old":null}})");
+  reported.accepted();
+  EXPECT_EQ(reported.document(), R"({"a":{"new":2}})");
+}
+
+TEST(Reported, AnAnswerTakesThePlaceOfTheOneBefore) {
+  Reported reported = with_session();
+  ASSERT_TRUE(reported.replace(R"({"a":null})", R"({"a":{"value":{"x":1},"ac":200,"ad":"why"}})"));
+  ASSERT_TRUE(reported.next());
+  reported.accepted();
+  ASSERT_TRUE(reported.replace(R"({"a":null})", R"({"a":{"value":{"y":2},"ac":200}})"));
+  EXPECT_EQ(reported.next(), R"({"a":{"value":{"y":2,"x":null},"ac":200,"ad":null}})");
+  reported.accepted();
+  EXPECT_EQ(reported.document(), R"({"a":{"value":{"y":2},"ac":200}})");
+  EXPECT_FALSE(reported.replace(R"({"a":null})", R"({"a":{"b.c":1}})"));
+  EXPECT_EQ(reported.document(), R"({"a":{"value":{"y":2},"ac":200}})") << "all or nothing";
+}
+
+TEST(Reported, OfARefusedComponentWhatTheHubHasTakenStaysWanted) {
+  Reported reported = with_session();
+  ASSERT_TRUE(reported.report(R"({"pump":{"__t":"c","speed":1}})"));
+  ASSERT_TRUE(reported.next());
+  reported.accepted();
+  ASSERT_TRUE(reported.report(R"({"pump":{"__t":"c","bad":2}})"));
+  ASSERT_TRUE(reported.next());
+  EXPECT_EQ(reported.refused(), "pump");
+  EXPECT_EQ(reported.text(), R"({"pump":{"__t":"c","speed":1}})");
+}
+
+TEST(Reported, WhatWasReportedSinceTheRefusedPatchIsNotGivenUpWithIt) {
+  Reported reported = with_session();
+  ASSERT_TRUE(reported.report(R"({"a":"bad"})"));
+  ASSERT_TRUE(reported.next());
+  ASSERT_TRUE(reported.report(R"({"a":"good"})"));
+  EXPECT_EQ(reported.refused(), "a");
+  EXPECT_EQ(reported.text(), R"({"a":"good"})");
+  EXPECT_EQ(reported.next(), R"({"a":"good"})");
+}
+
 TEST(Reported, OfARefusedPatchOnlyTheRefusedPropertyIsGivenUp) {
   Reported reported = with_session();
   ASSERT_TRUE(reported.report(R"({"good":1,"bad":2,"fine":3})"));
