@@ -17,6 +17,9 @@ constexpr const char* k_path = "/io/github/iotc_ha";
 constexpr const char* k_telemetry = "io.github.iotc_ha.Telemetry1";
 constexpr const char* k_twin = "io.github.iotc_ha.Twin1";
 constexpr const char* k_commands = "io.github.iotc_ha.Commands1";
+constexpr const char* k_dbus = "org.freedesktop.DBus";
+
+std::string daemon_name;  ///< the daemon's unique name on the bus, "" while it is away
 
 /// For what this program cannot go on without.
 void require(int result, const char* what) {
@@ -33,6 +36,12 @@ void call(sd_bus* bus, const char* interface, const char* method, const char* ty
     std::fprintf(stderr, "%s: %s: %s\n", method, error.name, error.message);
   }
   sd_bus_error_free(&error);
+}
+
+/// A match lets in every signal that is sent to us alone, whoever sends it. Only the daemon speaks for the cloud.
+bool is_from_daemon(sd_bus_message* message) {
+  const char* sender = sd_bus_message_get_sender(message);
+  return sender != nullptr && daemon_name == sender;
 }
 
 /// Reported properties of the component. "__t":"c" tells the cloud that it is one.
@@ -56,6 +65,7 @@ int send_temperature(sd_event_source* source, std::uint64_t /*usec*/, void* user
 /// The patch is {"thermostat":{"__t":"c","target":21.5}}: one property is claimed, so one comes. A larger program reads
 /// it with a JSON library.
 int on_desired(sd_bus_message* message, void* /*userdata*/, sd_bus_error* /*error*/) {
+  if (!is_from_daemon(message)) return 0;
   const char* patch = nullptr;
   std::uint64_t version = 0;
   require(sd_bus_message_read(message, "st", &patch, &version), "DesiredChanged");
@@ -78,6 +88,7 @@ int calibrated(sd_event_source* /*source*/, std::uint64_t /*usec*/, void* userda
 }
 
 int on_invoked(sd_bus_message* message, void* userdata, sd_bus_error* /*error*/) {
+  if (!is_from_daemon(message)) return 0;
   std::uint64_t id = 0;
   const char* name = nullptr;
   const char* component = nullptr;
@@ -101,12 +112,25 @@ void claim(sd_bus* bus) {
   report(bus, R"("serial":"T-1000")");
 }
 
-/// The daemon has been started again, and has forgotten what was claimed before.
+/// Once; from then on the bus tells of changes.
+void find_daemon(sd_bus* bus) {
+  sd_bus_message* reply = nullptr;
+  sd_bus_call_method(bus, k_dbus, "/org/freedesktop/DBus", k_dbus, "GetNameOwner", nullptr, &reply, "s", k_name);
+  if (reply == nullptr) return;  // it is not there yet
+  const char* owner = nullptr;
+  require(sd_bus_message_read(reply, "s", &owner), "GetNameOwner");
+  daemon_name = owner;
+  sd_bus_message_unref(reply);
+}
+
+/// The daemon has gone; or it has been started again, and has forgotten what was claimed before.
 int on_owner_changed(sd_bus_message* message, void* /*userdata*/, sd_bus_error* /*error*/) {
+  if (std::strcmp(sd_bus_message_get_sender(message), k_dbus) != 0) return 0;
   const char* name = nullptr;
   const char* before = nullptr;
   const char* now = nullptr;
   require(sd_bus_message_read(message, "sss", &name, &before, &now), "NameOwnerChanged");
+  daemon_name = now;
   if (*now != '\0') claim(sd_bus_message_get_bus(message));
   return 0;
 }
@@ -127,6 +151,7 @@ int main() {
                            "member='NameOwnerChanged',arg0='io.github.iotc_ha'",
                            on_owner_changed, nullptr),
           "match");
+  find_daemon(bus);
   claim(bus);
   arm(event, 0, send_temperature, bus);
   require(sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL), "attach");

@@ -23,6 +23,7 @@ def call(interface, method, types, *arguments):
 
 
 def listen(interface, signal, handler):
+    """GLib hands on what the owner of the name sends, and nobody else."""
     bus.signal_subscribe(OBJECT[0], f"io.github.iotc_ha.{interface}", signal, OBJECT[1], None,
                          Gio.DBusSignalFlags.NONE, lambda *event: handler(*event[-1].unpack()))
 

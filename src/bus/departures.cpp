@@ -1,5 +1,7 @@
 #include "departures.hpp"
 
+#include <string_view>
+
 namespace iotc_ha::bus {
 namespace {
 
@@ -12,6 +14,8 @@ constexpr const char* k_every_name =
 
 Departures::Departures(sdbus::IConnection& connection)
     : slot_(add_match(connection, k_every_name, [this](auto&& message) {
+        // Anybody may send us such a signal by itself; only the bus can send it under this name.
+        if (std::string_view(message.getSender()) != k_dbus) return;
         std::string name;
         message >> name;
         if (heard) heard(name);

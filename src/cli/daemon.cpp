@@ -9,12 +9,14 @@
 #include <cstdlib>
 #include <deque>
 #include <map>
+#include <string_view>
 #include <utility>
 
 namespace iotc_ha::cli {
 namespace {
 
 constexpr std::chrono::minutes k_answer_within{1};
+constexpr const char* k_dbus = "org.freedesktop.DBus";
 constexpr const char* k_members_may = "only root and members of the group iotc-ha may send telemetry";
 constexpr const char* k_members_may_report = "only root and members of the group iotc-ha may report properties";
 constexpr const char* k_members_may_claim =
@@ -91,11 +93,14 @@ class Daemon::Inside {
   }
 
   void listen();
-  bool wait(int interrupt);  ///< false when that comes first
+  bool wait(int interrupt, std::optional<Clock::time_point> until);
   std::optional<Event> take();
 
  private:
+  void on_owner(const std::string& before, const std::string& now);
+  [[nodiscard]] std::string owner();
   void handle_all();
+  void follow();
 
   std::unique_ptr<sdbus::IConnection> connection_;
   std::deque<Event> events_;
@@ -110,31 +115,63 @@ void Daemon::Inside::listen() {
                                          "member='NameOwnerChanged',arg0='") +
                                  k_bus_name + "'",
                              [this](auto&& message) {
+                               if (std::string_view(message.getSender()) != k_dbus) return;
                                std::string name;
                                std::string before;
                                std::string now;
                                message >> name >> before >> now;
-                               if (!before.empty()) events_.emplace_back(DaemonLeft{});
-                               has_come_ = !now.empty();
+                               on_owner(before, now);
                              });
   proxy_.listen([this](Event event) { events_.push_back(std::move(event)); });
+  proxy_.set_owner(owner());
   proxy_.read_state();
+}
+
+void Daemon::Inside::on_owner(const std::string& before, const std::string& now) {
+  if (!before.empty()) events_.emplace_back(DaemonLeft{});
+  has_come_ = !now.empty();
+  proxy_.set_owner(now);
+}
+
+std::string Daemon::Inside::owner() {
+  std::string unique_name;
+  sdbus::createProxy(*connection_, BusName{k_dbus}, sdbus::ObjectPath{"/org/freedesktop/DBus"})
+      ->callMethod("GetNameOwner")
+      .onInterface(k_dbus)
+      .withArguments(std::string(k_bus_name))
+      .storeResultsTo(unique_name);
+  return unique_name;
 }
 
 void Daemon::Inside::handle_all() {
   while (handle_one(*connection_)) {
   }
-  if (!std::exchange(has_come_, false)) return;
-  events_.emplace_back(DaemonCame{});
-  proxy_.read_state();
+  if (std::exchange(has_come_, false)) follow();
 }
 
-bool Daemon::Inside::wait(int interrupt) {
+void Daemon::Inside::follow() {
+  events_.emplace_back(DaemonCame{});
+  try {
+    proxy_.read_state();
+  } catch (const sdbus::Error& error) {
+    // It has left again, of which the bus tells; or it is slow, and tells its state when that changes.
+    const Outcome outcome = failure_of(error, k_anybody_may).outcome;
+    if (outcome != Outcome::NotRunning && outcome != Outcome::NoAnswer) throw;
+  }
+}
+
+bool Daemon::Inside::wait(int interrupt, std::optional<Clock::time_point> until) {
   handle_all();
   while (events_.empty()) {
     const auto bus = connection_->getEventLoopPollData();
     std::array<pollfd, 2> ready{{{bus.fd, bus.events, 0}, {interrupt, POLLIN, 0}}};
-    poll(ready.data(), ready.size(), bus.getPollTimeout());
+    int timeout = bus.getPollTimeout();
+    if (until) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - Clock::now()).count();
+      if (left <= 0) break;
+      if (timeout < 0 || timeout > left) timeout = static_cast<int>(left);
+    }
+    poll(ready.data(), ready.size(), timeout);
     if (ready[1].revents != 0) return false;
     handle_all();
   }
@@ -265,11 +302,11 @@ Result<void> Daemon::report(const std::string& merge_patch) {
   return inside_->attempt(k_members_may_report, [&](Proxy& proxy) { proxy.Report(merge_patch); });
 }
 
-Result<void> Daemon::claim(const std::vector<std::string>& properties, const std::vector<std::string>& commands) {
-  return inside_->attempt(k_members_may_claim, [&](Proxy& proxy) {
-    if (!properties.empty()) proxy.claim_properties(properties);
-    if (!commands.empty()) proxy.claim_commands(commands);
-  });
+Result<void> Daemon::claim_properties(const std::vector<std::string>& names) {
+  return inside_->attempt(k_members_may_claim, [&](Proxy& proxy) { proxy.claim_properties(names); });
+}
+Result<void> Daemon::claim_commands(const std::vector<std::string>& names) {
+  return inside_->attempt(k_members_may_claim, [&](Proxy& proxy) { proxy.claim_commands(names); });
 }
 
 Result<void> Daemon::acknowledge(const azure::Acknowledgement& answer) {
@@ -286,8 +323,8 @@ Result<void> Daemon::listen() {
   return inside_->attempt(k_anybody_may, [&](Proxy& /*proxy*/) { inside_->listen(); });
 }
 
-Result<bool> Daemon::wait(int interrupt) {
-  return inside_->attempt(k_anybody_may, [&](Proxy& /*proxy*/) { return inside_->wait(interrupt); });
+Result<bool> Daemon::wait(int interrupt, std::optional<Clock::time_point> until) {
+  return inside_->attempt(k_anybody_may, [&](Proxy& /*proxy*/) { return inside_->wait(interrupt, until); });
 }
 
 std::optional<Event> Daemon::take_event() { return inside_->take(); }

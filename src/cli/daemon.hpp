@@ -37,6 +37,7 @@ struct Failure {
 };
 template <typename T>
 using Result = tl::expected<T, Failure>;
+using Clock = std::chrono::steady_clock;
 
 /// The exit status for it, as sysexits.h has them.
 [[nodiscard]] int exit_status(Outcome outcome);
@@ -107,15 +108,16 @@ class Daemon {
   Result<Twin> twin();
   Result<std::vector<std::string>> unacknowledged();
   Result<void> report(const std::string& merge_patch);  ///< returns when it is on disk
-  /// Makes us responsible for these names, until we end.
-  Result<void> claim(const std::vector<std::string>& properties, const std::vector<std::string>& commands);
+  /// Makes us responsible for these names, until we or the daemon end.
+  Result<void> claim_properties(const std::vector<std::string>& names);
+  Result<void> claim_commands(const std::vector<std::string>& names);
   Result<void> acknowledge(const azure::Acknowledgement& answer);
   Result<void> complete(std::uint64_t id, std::int32_t status, const std::string& json_payload);
 
-  /// Asks for events from now on; the present state is the first.
+  /// Asks for events from now on; the present state is the first. Only the daemon's own are told, and the bus's.
   Result<void> listen();
-  /// Waits until there is an event (true), or until `interrupt` can be read (false).
-  Result<bool> wait(int interrupt);
+  /// Waits until there is an event, or it is `until` (true), or `interrupt` can be read (false).
+  Result<bool> wait(int interrupt, std::optional<Clock::time_point> until = std::nullopt);
   std::optional<Event> take_event();
 
  private:

@@ -13,12 +13,15 @@
 #include <cerrno>
 #include <cstdlib>
 #include <optional>
+#include <string_view>
 #include <system_error>
 
 namespace iotc_ha::cli {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::string_view k_our_variables = "IOTC_HA_";
 
 class Descriptor {
  public:
@@ -55,11 +58,19 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
   return pointers;
 }
 
+/// What we have inherited, but for what one of us has told a program that has started us.
+std::vector<std::string> inherited_variables() {
+  std::vector<std::string> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (!std::string_view(*variable).starts_with(k_our_variables)) variables.emplace_back(*variable);
+  }
+  return variables;
+}
+
 /// An errno, or 0.
 int spawn(pid_t& pid, const std::string& file, const std::vector<std::string>& environment, int input, int output) {
   std::vector<std::string> arguments{file};
-  std::vector<std::string> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) variables.emplace_back(*variable);
+  std::vector<std::string> variables = inherited_variables();
   variables.insert(variables.end(), environment.begin(), environment.end());
   posix_spawn_file_actions_t actions{};
   posix_spawn_file_actions_init(&actions);
@@ -105,6 +116,15 @@ std::optional<Ended::How> wait_for(int process, int output, int interrupt, Clock
   }
 }
 
+/// How a child ended, as waitpid(2) has it, or an errno.
+tl::expected<int, int> reap(pid_t pid) {
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0) {
+    if (errno != EINTR) return tl::unexpected(errno);
+  }
+  return status;
+}
+
 }  // namespace
 
 tl::expected<std::string, std::string> find_program(const std::string& name) {
@@ -138,20 +158,26 @@ Ended run_program(const std::string& file, const std::vector<std::string>& envir
   }
   // Not pidfd_open(): the header of glibc 2.36 is for C only.
   const Descriptor process(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  const int unwatched = process.number() < 0 ? errno : 0;
   Ended ended{Ended::How::Exited, 0, ""};
-  const auto cut_short = wait_for(process.number(), output.number(), interrupt, Clock::now() + timeout, ended.output);
-  if (cut_short) kill(-pid, SIGKILL);
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  std::optional<Ended::How> cut_short = Ended::How::NotWatched;
+  if (unwatched == 0) {
+    cut_short = wait_for(process.number(), output.number(), interrupt, Clock::now() + timeout, ended.output);
   }
+  if (cut_short) kill(-pid, SIGKILL);
+  const tl::expected<int, int> status = reap(pid);
   if (cut_short) {
     ended.how = *cut_short;
-  } else if (WIFSIGNALED(status)) {
+    ended.status = unwatched;
+  } else if (!status) {
+    ended.how = Ended::How::Lost;
+    ended.status = status.error();
+  } else if (WIFSIGNALED(*status)) {
     ended.how = Ended::How::Killed;
-    ended.status = WTERMSIG(status);
+    ended.status = WTERMSIG(*status);
   } else {
     drain(output.number(), ended.output);
-    ended.status = WEXITSTATUS(status);
+    ended.status = WEXITSTATUS(*status);
   }
   return ended;
 }

@@ -79,11 +79,16 @@ void Proxy::listen(std::function<void(Event)> told) {
       .uponSignal("PropertiesChanged")
       .onInterface(k_properties)
       .call([this](const std::string& interface, const Variants& changed, const std::vector<std::string>& /*none*/) {
-        if (interface != Agent1_proxy::INTERFACE_NAME) return;
+        if (interface != Agent1_proxy::INTERFACE_NAME || !is_from_owner()) return;
         agent_.update(changed);
         if (changed.contains("State") || changed.contains("StateReason")) tell_state();
       });
   registerProxy();
+}
+
+void Proxy::set_owner(std::string unique_name) {
+  owner_ = std::move(unique_name);
+  agent_ = Properties();
 }
 
 void Proxy::read_state() {
@@ -92,8 +97,8 @@ void Proxy::read_state() {
 }
 
 void Proxy::tell_state() {
-  tell(StateTold{moment(agent_.number("StateSince")), agent_.text("State"), agent_.text("StateReason"),
-                 agent_.text("CurrentHub")});
+  told_(StateTold{moment(agent_.number("StateSince")), agent_.text("State"), agent_.text("StateReason"),
+                  agent_.text("CurrentHub")});
 }
 
 void Proxy::onFailedOver(const std::string& from, const std::string& to, const std::uint64_t& duration) {

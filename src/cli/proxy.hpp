@@ -22,6 +22,9 @@ namespace iotc_ha::cli {
 #if IOTC_HA_SDBUS_MAJOR >= 2
 using BusName = sdbus::ServiceName;
 inline bool handle_one(sdbus::IConnection& connection) { return connection.processPendingEvent(); }
+inline std::string sender_of_signal(const sdbus::IProxy& proxy) {
+  return proxy.getCurrentlyProcessedMessage().getSender();
+}
 template <typename Handler>
 sdbus::Slot add_match(sdbus::IConnection& connection, const std::string& rule, Handler handler) {
   return connection.addMatch(rule, std::move(handler), sdbus::return_slot);
@@ -29,6 +32,10 @@ sdbus::Slot add_match(sdbus::IConnection& connection, const std::string& rule, H
 #else
 using BusName = std::string;
 inline bool handle_one(sdbus::IConnection& connection) { return connection.processPendingRequest(); }
+/// The unique name of who sent the signal that is being handled.
+inline std::string sender_of_signal(const sdbus::IProxy& proxy) {
+  return proxy.getCurrentlyProcessedMessage()->getSender();
+}
 template <typename Handler>
 sdbus::Slot add_match(sdbus::IConnection& connection, const std::string& rule, Handler handler) {
   return connection.addMatch(rule, std::move(handler));
@@ -77,9 +84,11 @@ class Proxy final
   Properties properties(const char* interface);
   void flush(std::uint64_t sequence, std::chrono::microseconds timeout);
 
-  /// From now on `told` is called with what the daemon says, while messages are handled.
+  /// From now on `told` is called with what the daemon says, while messages are handled. Only what comes from `owner`
+  /// is the daemon's: a signal that is sent to us alone reaches us from anybody.
   void listen(std::function<void(Event)> told);
-  void read_state();  ///< and tells of it
+  void set_owner(std::string unique_name);  ///< "": nobody has the name
+  void read_state();                        ///< and tells of it
 
   // Two interfaces have a method of this name.
   void claim_properties(const std::vector<std::string>& names) { Twin1_proxy::Claim(names); }
@@ -87,8 +96,10 @@ class Proxy final
 
  private:
   void tell_state();
+  [[nodiscard]] bool is_from_owner() const { return sender_of_signal(getProxy()) == owner_; }
+  /// For the handlers of signals.
   void tell(Event event) const {
-    if (told_) told_(std::move(event));
+    if (is_from_owner()) told_(std::move(event));
   }
   void onFailedOver(const std::string& from, const std::string& to, const std::uint64_t& duration) override;
   void onMessagesDropped(const std::uint64_t& first, const std::uint64_t& last, const std::string& reason) override;
@@ -97,6 +108,7 @@ class Proxy final
                  const std::string& json_payload, const bool& durable) override;
 
   std::function<void(Event)> told_;
+  std::string owner_;
   Properties agent_;
 };
 

@@ -42,6 +42,18 @@ std::optional<Completion> Responder::answer(const core::Invocation& command) con
   return Completion{outcome->code, outcome->json.empty() ? "null" : std::move(outcome->json)};
 }
 
+azure::Acknowledgement Responder::refused(const Wanted& wanted, const Failure& why) const {
+  return {wanted.name, wanted.json_value, k_failed, wanted.version, blame(why)};
+}
+
+Completion Responder::refused(const core::Invocation& /*command*/, const Failure& why) const {
+  return {k_failed, JsonObject().add("error", blame(why)).text()};
+}
+
+std::string Responder::blame(const Failure& why) const {
+  return program_ + " printed what the daemon refuses: " + why.name + ": " + why.text;
+}
+
 std::optional<Responder::Outcome> Responder::run(const std::vector<std::string>& environment,
                                                  const std::string& input) const {
   const Ended ended = run_program(file_, environment, input, timeout_, interrupt_);
@@ -57,6 +69,11 @@ Responder::Outcome Responder::outcome_of(const Ended& ended) const {
     case Ended::How::Killed: return failed(k_failed, "was killed by signal " + std::to_string(ended.status));
     case Ended::How::NotStarted:
       return failed(k_failed, "could not be started: " + std::generic_category().message(ended.status));
+    case Ended::How::NotWatched:
+      return failed(k_failed, "cannot be watched: pidfd_open: " + std::generic_category().message(ended.status));
+    case Ended::How::Lost:
+      return failed(k_failed,
+                    "has ended, and it is not known how: waitpid: " + std::generic_category().message(ended.status));
     case Ended::How::Interrupted:
     case Ended::How::Exited: break;
   }
@@ -67,6 +84,7 @@ Responder::Outcome Responder::outcome_of(const Ended& ended) const {
   if (ended.output.find_first_not_of(" \t\r\n") == std::string::npos) return {code, "", ""};
   auto json = azure::compact_json(ended.output);
   if (!json) return failed(k_failed, "printed what is not one JSON value: " + json.error().what);
+  if (!fits_d_bus(*json)) return failed(k_failed, "printed a character that D-Bus does not carry");
   return {code, std::move(*json), ""};
 }
 

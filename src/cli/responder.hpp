@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon.hpp"
 #include "program.hpp"
 
 #include <iotc_ha/azure/twin.hpp>
@@ -31,6 +32,10 @@ class Responder {
   [[nodiscard]] std::optional<azure::Acknowledgement> answer(const Wanted& wanted) const;
   [[nodiscard]] std::optional<Completion> answer(const core::Invocation& command) const;
 
+  /// What to answer when the daemon refuses what the program answered.
+  [[nodiscard]] azure::Acknowledgement refused(const Wanted& wanted, const Failure& why) const;
+  [[nodiscard]] Completion refused(const core::Invocation& command, const Failure& why) const;
+
  private:
   struct Outcome {
     int code = 200;
@@ -39,6 +44,7 @@ class Responder {
   };
   [[nodiscard]] std::optional<Outcome> run(const std::vector<std::string>& environment, const std::string& input) const;
   [[nodiscard]] Outcome outcome_of(const Ended& ended) const;
+  [[nodiscard]] std::string blame(const Failure& why) const;
 
   const std::string program_;  ///< as the user named it
   const std::string file_;

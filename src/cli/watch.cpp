@@ -36,6 +36,7 @@ void check(WatchOptions& options) {
   if (options.properties.empty() && options.commands.empty()) {
     wrong("--exec", "has nothing to answer without --property or --command");
   }
+  if (!fits_d_bus(options.program)) wrong("--exec", "must be UTF-8");  // the cloud is told its name when it fails
   auto file = find_program(options.program);
   if (!file) wrong("--exec", "'" + options.program + "' cannot be run: " + file.error());
   options.file = std::move(*file);
@@ -47,6 +48,7 @@ int watch(Daemon& daemon, const WatchOptions& options) {
   sigaddset(&ends, SIGINT);
   sigaddset(&ends, SIGTERM);
   sigprocmask(SIG_BLOCK, &ends, nullptr);  // NOLINT(concurrency-mt-unsafe): there is one thread
+  signal(SIGCHLD, SIG_DFL);                // ignored, as we may inherit it, it would hide how a program ends
   const int interrupt = signalfd(-1, &ends, SFD_CLOEXEC);
   if (interrupt < 0) {
     complain("signalfd: " + std::generic_category().message(errno));

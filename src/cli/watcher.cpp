@@ -6,6 +6,8 @@
 #include <iotc_ha/azure/json.hpp>
 #include <iotc_ha/azure/mqtt.hpp>
 
+#include <poll.h>
+
 #include <chrono>
 #include <cstdlib>
 #include <iostream>
@@ -13,6 +15,13 @@
 
 namespace iotc_ha::cli {
 namespace {
+
+constexpr std::chrono::milliseconds k_again_after{200};
+constexpr std::chrono::seconds k_claim_within{5};   ///< of the daemon's coming back
+constexpr std::chrono::seconds k_answer_within{2};  ///< the others wait for so long
+
+/// What may be over in a moment: the daemon's queue is full, or its disk refuses.
+bool passes(const Failure& failure) { return failure.outcome == Outcome::Busy || failure.name == "StorageFailed"; }
 
 core::WallTime now() {
   return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
@@ -36,22 +45,46 @@ Watcher::Watcher(Daemon& daemon, const WatchOptions& options, int interrupt)
 
 int Watcher::run() {
   if (const auto listening = daemon_.listen(); !listening) return fail(listening.error());
-  claimed_ = claim();
-  while (claimed_ && !done()) {
-    const auto waited = daemon_.wait(interrupt_);
+  if (const auto claimed = claim(); !claimed) return fail(claimed.error());
+  while (!failure_ && !done()) {
+    const auto waited = daemon_.wait(interrupt_, claim_at_);
     if (!waited) return fail(waited.error());
     if (!*waited) break;
-    while (auto event = daemon_.take_event()) {
+    if (claim_at_ && Clock::now() >= *claim_at_) claim_when_back();
+    while (!failure_ && !done()) {
+      const auto event = daemon_.take_event();
+      if (!event) break;
       std::visit([this](const auto& told) { on(told); }, *event);
-      if (!claimed_ || done()) break;
     }
   }
-  return claimed_ ? EXIT_SUCCESS : fail(claimed_.error());
+  return failure_ ? fail(*failure_) : EXIT_SUCCESS;
 }
 
 Result<void> Watcher::claim() {
-  if (options_.properties.empty() && options_.commands.empty()) return {};
-  return daemon_.claim(options_.properties, options_.commands);
+  const auto claim_all = [](const std::vector<std::string>& names, bool& are_ours, auto call) -> Result<void> {
+    if (are_ours || names.empty()) return {};
+    const Result<void> claimed = call(names);
+    are_ours = claimed.has_value();
+    return claimed;
+  };
+  const auto claimed = claim_all(options_.properties, properties_are_ours_,
+                                 [this](const auto& names) { return daemon_.claim_properties(names); });
+  if (!claimed) return claimed;
+  return claim_all(options_.commands, commands_are_ours_,
+                   [this](const auto& names) { return daemon_.claim_commands(names); });
+}
+
+void Watcher::claim_when_back() {
+  claim_at_.reset();
+  const auto claimed = claim();
+  if (claimed) return;
+  const Outcome outcome = claimed.error().outcome;
+  const bool may_pass = outcome == Outcome::Busy || outcome == Outcome::NotRunning || outcome == Outcome::NoAnswer;
+  if (may_pass && Clock::now() < claim_until_) {
+    claim_at_ = Clock::now() + k_again_after;
+  } else {
+    failure_ = claimed.error();
+  }
 }
 
 void Watcher::on(const StateTold& state) {
@@ -79,11 +112,17 @@ void Watcher::on(const MessagesDropped& dropped) {
 }
 
 void Watcher::on(const DaemonLeft& /*left*/) {
+  claim_at_.reset();
   last_state_.reset();
   print("the daemon has left the bus", event("left"));
 }
 
-void Watcher::on(const DaemonCame& /*came*/) { claimed_ = claim(); }
+void Watcher::on(const DaemonCame& /*came*/) {
+  properties_are_ours_ = false;
+  commands_are_ours_ = false;
+  claim_until_ = Clock::now() + k_claim_within;
+  claim_when_back();
+}
 
 void Watcher::on(const DesiredChanged& desired) {
   const auto members = azure::members_of_object(desired.json_patch);
@@ -109,13 +148,14 @@ void Watcher::on_desired(const Wanted& wanted) {
       .add("version", wanted.version)
       .add_json("value", wanted.json_value);
   if (responder_) {
-    const auto answer = responder_->answer(wanted);
+    auto answer = responder_->answer(wanted);
     interrupted_ = !answer;
     if (!answer) return;
+    const auto given = give(wanted, *answer, [this](const auto& what) { return daemon_.acknowledge(what); });
     object.add("code", static_cast<std::uint64_t>(answer->code)).add_json("answer", answer->json_value);
     if (!answer->description.empty()) object.add("description", answer->description);
     const std::string what = answer->description.empty() ? answer->json_value : answer->description;
-    tell_answer(daemon_.acknowledge(*answer), std::to_string(answer->code) + " " + what, text, object);
+    tell_answer(given, std::to_string(answer->code) + " " + what, text, object);
   }
   print(text, object);
 }
@@ -131,14 +171,34 @@ void Watcher::on(const core::Invocation& command) {
       .add("durable", command.durable)
       .add_json("payload", payload);
   if (responder_) {
-    const auto answer = responder_->answer(command);
+    auto answer = responder_->answer(command);
     interrupted_ = !answer;
     if (!answer) return;
+    const auto given = give(
+        command, *answer, [&](const Completion& what) { return daemon_.complete(command.id, what.status, what.json); });
     object.add("status", static_cast<std::uint64_t>(answer->status)).add_json("answer", answer->json);
-    tell_answer(daemon_.complete(command.id, answer->status, answer->json),
-                std::to_string(answer->status) + " " + answer->json, text, object);
+    tell_answer(given, std::to_string(answer->status) + " " + answer->json, text, object);
   }
   print(text, object);
+}
+
+template <typename Asked, typename Answer, typename Send>
+Result<void> Watcher::give(const Asked& asked, Answer& answer, Send send) const {
+  const auto given = while_busy([&] { return send(answer); });
+  if (given || given.error().outcome != Outcome::BadMessage) return given;
+  answer = responder_->refused(asked, given.error());
+  return while_busy([&] { return send(answer); });
+}
+
+template <typename Call>
+Result<void> Watcher::while_busy(Call call) const {
+  const auto until = Clock::now() + k_answer_within;
+  while (true) {
+    const Result<void> called = call();
+    if (called || !passes(called.error()) || Clock::now() >= until) return called;
+    pollfd ends{interrupt_, POLLIN, 0};
+    if (poll(&ends, 1, static_cast<int>(k_again_after.count())) > 0) return called;
+  }
 }
 
 void Watcher::tell_answer(const Result<void>& answered, const std::string& what, std::string& text,

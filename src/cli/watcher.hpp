@@ -31,7 +31,8 @@ class Watcher {
 
  private:
   [[nodiscard]] bool done() const { return interrupted_ || (options_.count > 0 && lines_ >= options_.count); }
-  Result<void> claim();
+  Result<void> claim();    ///< what is not ours yet
+  void claim_when_back();  ///< and again for a while when that fails
 
   void on(const StateTold& state);
   void on(const FailedOver& failover);
@@ -41,6 +42,12 @@ class Watcher {
   void on(const DaemonLeft& left);
   void on(const DaemonCame& came);
   void on_desired(const Wanted& wanted);
+  /// Gives an answer. One that the daemon refuses as bad is replaced by a failure that says so, so that the cloud has
+  /// an answer.
+  template <typename Asked, typename Answer, typename Send>
+  Result<void> give(const Asked& asked, Answer& answer, Send send) const;
+  template <typename Call>
+  Result<void> while_busy(Call call) const;
   /// What became of an answer, for a line of either kind.
   void tell_answer(const Result<void>& answered, const std::string& what, std::string& text, JsonObject& object) const;
   void print(const std::string& text, const JsonObject& object);
@@ -51,7 +58,11 @@ class Watcher {
   std::optional<Responder> responder_;
   std::vector<std::string> components_;  ///< of the properties that we claim
   std::optional<StateTold> last_state_;
-  Result<void> claimed_;
+  std::optional<Failure> failure_;  ///< that ends us
+  bool properties_are_ours_ = false;
+  bool commands_are_ours_ = false;
+  Clock::time_point claim_until_;
+  std::optional<Clock::time_point> claim_at_;  ///< again
   std::uint64_t lines_ = 0;
   bool interrupted_ = false;
 };

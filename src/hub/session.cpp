@@ -375,7 +375,7 @@ void Sessions::get_twin(core::AttemptId attempt, std::uint64_t rid) {
 }
 
 void Sessions::answer_method(core::AttemptId attempt, const std::string& rid, int status, std::string json) {
-  if (!inside_->is(Phase::Open, attempt)) return;
+  if (!inside_->is(Phase::Open, attempt) && !inside_->is(Phase::Draining, attempt)) return;
   inside_->publish(k_unwatched, azure::method_response_topic(status, rid), std::move(json), 0);
 }
 

@@ -47,6 +47,7 @@ struct Gathering {
   std::vector<std::uint64_t> complete;
   std::vector<Kept> completed;
   std::vector<core::DurableCommand> take;
+  std::uint64_t take_bytes = 0;
   std::vector<CommandTaken> taken;
   std::vector<Counted> counted;
   std::vector<std::function<void()>> settled;

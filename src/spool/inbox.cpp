@@ -28,6 +28,10 @@ std::uint64_t checksum_of(const Taken& taken) {
 
 }  // namespace
 
+std::uint64_t size_of(const core::DurableCommand& command) {
+  return command.message_id.size() + command.name.size() + command.component.size() + command.payload.size();
+}
+
 const std::string k_document_columns = "id, checksum, name, text";
 const std::string k_command_columns = "id, checksum, received, until, message_id, name, component, payload";
 const std::string k_taken_columns = "id, checksum, at, message_id";
@@ -64,7 +68,8 @@ SqliteResult<Inbox> Inbox::prepare(Connection& connection) {
       "INSERT INTO command (" + k_command_columns + ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
       "DELETE FROM command WHERE id = ?1",
       "SELECT " + k_command_columns + " FROM command ORDER BY id",
-      "SELECT count(*) FROM command",
+      "SELECT count(*), coalesce(sum(length(CAST(message_id AS BLOB)) + length(CAST(name AS BLOB)) +"
+      " length(CAST(component AS BLOB)) + length(payload)), 0) FROM command",
       "INSERT OR REPLACE INTO taken (" + k_taken_columns + ") VALUES (?1, ?2, ?3, ?4)",
       "SELECT EXISTS (SELECT 1 FROM taken WHERE message_id = ?1 AND at >= ?2)",
       "SELECT coalesce(max(id), 0) FROM taken",
@@ -128,7 +133,10 @@ SqliteResult<std::vector<core::DurableCommand>> Inbox::commands() {
   }
 }
 
-SqliteResult<std::uint64_t> Inbox::waiting() { return number(Waiting); }
+SqliteResult<Inbox::Waiting> Inbox::waiting() {
+  Run run(at(CountCommands));
+  return run.step().map([&](bool /*row*/) { return Waiting{run.count(0), run.count(1)}; });
+}
 
 SqliteResult<void> Inbox::put(const Taken& taken) {
   return Run(at(PutTaken), taken.id, checksum_of(taken), microseconds(taken.at), std::string_view{taken.message_id})

@@ -31,6 +31,9 @@ struct Taken {
   std::string message_id;  ///< "": it has none
 };
 
+/// What a command counts for: payload, names and message id.
+[[nodiscard]] std::uint64_t size_of(const core::DurableCommand& command);
+
 /// The columns in the order in which the functions below want them; the first is the key. From a row that is not what
 /// was written they make nothing.
 extern const std::string k_document_columns;
@@ -55,7 +58,11 @@ class Inbox {
   [[nodiscard]] SqliteResult<void> put(const core::DurableCommand& command);
   [[nodiscard]] SqliteResult<void> complete(std::uint64_t id);
   [[nodiscard]] SqliteResult<std::vector<core::DurableCommand>> commands();  ///< oldest first
-  [[nodiscard]] SqliteResult<std::uint64_t> waiting();                       ///< how many
+  struct Waiting {
+    std::uint64_t count = 0;
+    std::uint64_t bytes = 0;  ///< as size_of() tells them
+  };
+  [[nodiscard]] SqliteResult<Waiting> waiting();
 
   // ---- taken
   [[nodiscard]] SqliteResult<void> put(const Taken& taken);
@@ -73,7 +80,7 @@ class Inbox {
     PutCommand,
     Complete,
     AllCommands,
-    Waiting,
+    CountCommands,
     PutTaken,
     WasTaken,
     LastId,

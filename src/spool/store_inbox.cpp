@@ -52,6 +52,13 @@ void SqliteStore::take(core::DurableCommand command,
                         Answer(core::fail(core::Fault::SpoolFull, std::to_string(gathering_.take.size()) +
                                                                       " C2D messages wait for the disk already")));
   }
+  const std::uint64_t bytes = gathering_.take_bytes + size_of(command);
+  if (bytes > k_commands_bytes_max) {
+    return answer_later(std::move(done), Answer(core::fail(core::Fault::SpoolFull,
+                                                           "C2D messages of " + std::to_string(gathering_.take_bytes) +
+                                                               " bytes wait for the disk already")));
+  }
+  gathering_.take_bytes = bytes;
   gathering_.take.push_back(std::move(command));
   gathering_.taken.push_back(std::move(done));
   schedule();

@@ -324,8 +324,14 @@ SqliteResult<core::Result<std::optional<std::uint64_t>>> Transaction::take_one(c
   if (*known) return Answer(std::nullopt);
   const auto waiting = inbox.waiting();
   if (!waiting) return tl::unexpected(waiting.error());
-  if (*waiting >= Store::k_commands_max) {
-    return Answer(core::fail(core::Fault::SpoolFull, std::to_string(*waiting) + " C2D messages wait already"));
+  if (waiting->count >= Store::k_commands_max) {
+    return Answer(core::fail(core::Fault::SpoolFull, std::to_string(waiting->count) + " C2D messages wait already"));
+  }
+  if (waiting->bytes + size_of(command) > Store::k_commands_bytes_max) {
+    return Answer(core::fail(core::Fault::SpoolFull, "C2D messages of " + std::to_string(waiting->bytes) +
+                                                         " bytes wait already, and " +
+                                                         std::to_string(size_of(command)) + " more would be above " +
+                                                         std::to_string(Store::k_commands_bytes_max)));
   }
   const auto last = inbox.last_id();
   if (!last) return tl::unexpected(last.error());

@@ -108,6 +108,7 @@ class Sessions {
   /// A reported patch. Answered by TwinAnswered with `rid`, or the session ends.
   void report(core::AttemptId attempt, std::uint64_t rid, std::string patch_json);
   void get_twin(core::AttemptId attempt, std::uint64_t rid);
+  /// Also while the session is being closed, like send(); nothing waits for it.
   void answer_method(core::AttemptId attempt, const std::string& rid, int status, std::string json);
   /// DISCONNECT when nothing is in flight, or after `drain`. Answered by Closed.
   void close(core::AttemptId attempt, std::chrono::milliseconds drain);

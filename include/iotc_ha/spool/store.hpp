@@ -106,7 +106,8 @@ class Store {
   [[nodiscard]] virtual core::Result<std::vector<core::DurableCommand>> commands() = 0;
   /// Takes a C2D message (its `id` is not looked at). `done` is told its number when it is on disk, or nothing when one
   /// with this message id has been taken in the last `k_message_ids_age`, completed or not. Errors StorageFailed, and
-  /// SpoolFull when `k_commands_max` wait.
+  /// SpoolFull when `k_commands_max` wait, or with it more than `k_commands_bytes_max` would. What was asked to be
+  /// completed before has made room.
   virtual void take(core::DurableCommand command,
                     std::function<void(core::Result<std::optional<std::uint64_t>>)> done) = 0;
   /// It is done with: it is never told again, and its message id stays known. Of one that is not there: does nothing.
@@ -134,6 +135,7 @@ class Store {
   static constexpr std::chrono::seconds k_acknowledged_wait{5};
   static constexpr std::size_t k_document_bytes_max = std::size_t{1} << 20U;
   static constexpr std::size_t k_commands_max = 1'000;
+  static constexpr std::uint64_t k_commands_bytes_max = 8ULL << 20U;  ///< of their payloads, names and message ids
   /// A hub keeps a C2D message for two days at most; one that another hub was given once more may come as late again.
   static constexpr std::chrono::hours k_message_ids_age{24 * 4};
   static constexpr std::size_t k_message_ids_max = 10'000;  ///< then the oldest is forgotten

@@ -1,6 +1,7 @@
 #include "caller.hpp"
 
 #include <chrono>
+#include <string_view>
 #include <utility>
 
 namespace iotc_ha::bus {
@@ -76,8 +77,8 @@ int Caller::on_reply(sd_bus_message* message, void* caller, sd_bus_error* /*erro
 }
 
 int Caller::on_message(sd_bus_message* message, void* caller, sd_bus_error* /*error*/) {
-  const char* path = sd_bus_message_get_path(message);
-  if (sd_bus_message_is_signal(message, nullptr, nullptr) <= 0 || std::string("/io/github/iotc_ha") != path) return 0;
+  if (sd_bus_message_is_signal(message, nullptr, nullptr) <= 0) return 0;
+  if (std::string_view(sd_bus_message_get_sender(message)) == "org.freedesktop.DBus") return 0;
   Signal signal{sd_bus_message_get_member(message), {}};
   char type = 0;
   const char* contents = nullptr;

@@ -44,8 +44,22 @@ class Caller {
   void send_strings(const char* method, const std::vector<std::string>& strings);              ///< as
   /// The next answer, of whichever call. Throws when none comes in time.
   Reply take_reply();
+  /// Sends a signal to one program, which need not ask for it.
+  template <typename... Arguments>
+  void emit_to(const std::string& receiver, const char* path, const char* interface, const char* member,
+               const char* types, Arguments... arguments) {
+    sd_bus_message* message = nullptr;
+    check(sd_bus_message_new_signal(bus_.get(), &message, path, interface, member));
+    check(sd_bus_message_append(message, types, arguments...));
+    const int sent = sd_bus_send_to(bus_.get(), message, receiver.c_str(), nullptr);
+    sd_bus_message_unref(message);
+    check(sent);
+    check(sd_bus_flush(bus_.get()));
+  }
+  void own(const char* name) { check(sd_bus_request_name(bus_.get(), name, 0)); }
+
   void listen();  ///< asks the bus for our object's signals to everybody
-  /// The next signal of our object. Throws when none comes in time.
+  /// The next signal that is not the bus's own. Throws when none comes in time.
   Signal take_signal();
 
   template <typename... Arguments>

@@ -80,6 +80,17 @@ TEST_F(ClaimersTest, WhoeverLeavesBeforeItsClaimIsAnsweredHasClaimedNothing) {
   }
 }
 
+TEST_F(ClaimersTest, NobodyButTheBusCanSayThatAProgramHasLeft) {
+  Caller owner(bus_, "Twin1");
+  Caller forger(bus_, "Twin1");
+  ASSERT_EQ(owner.claim({"target"}).error, "");
+  const std::string name = owner.unique_name();
+  forger.emit_to("io.github.iotc_ha", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameOwnerChanged", "sss",
+                 name.c_str(), name.c_str(), "");
+  EXPECT_EQ(forger.claim({"target"}).error, "io.github.iotc_ha.Error.Busy");
+  EXPECT_THAT(left(), IsEmpty());
+}
+
 TEST_F(ClaimersTest, WhoeverHasClaimedNothingIsNotToldOf) {
   auto reader = std::make_unique<Caller>(bus_, "Twin1");
   auto refused = std::make_unique<Caller>(bus_, "Twin1");

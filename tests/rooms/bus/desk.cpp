@@ -50,7 +50,10 @@ core::Result<void> Desk::claim(Owners& owners, const core::Caller& caller,
 
 void Desk::answer(const Answer<void>& answer) {
   core::Result<void> result;
-  if (refusal) result = tl::unexpected(*refusal);
+  if (refusal && refusals_left > 0) {
+    --refusals_left;
+    result = tl::unexpected(*refusal);
+  }
   if (!hold) return answer(result);
   held.emplace_back([answer, result] { answer(result); });
 }

@@ -2,6 +2,7 @@
 
 #include <iotc_ha/bus/service.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -40,8 +41,9 @@ class Desk {
   };
   std::vector<Completed> completed;
 
-  std::optional<core::Error> refusal;  ///< what every call is refused with
-  bool hold = false;                   ///< answers wait in `held`
+  std::optional<core::Error> refusal;    ///< what calls are refused with
+  std::size_t refusals_left = SIZE_MAX;  ///< for so many reports and answers; claims do not count
+  bool hold = false;                     ///< answers wait in `held`
   std::vector<std::function<void()>> held;
 
  private:

@@ -1,4 +1,4 @@
-#include "private_bus.hpp"
+#include "caller.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,14 +12,16 @@ using testing::StartsWith;
 
 constexpr const char* k_denied = "Access denied";
 
-/// The rules that are installed, but for a group that every machine has: "users", which is not that of nobody.
-std::string policy_for_users() {
+/// The rules that are installed, but for others than `whom`.
+std::string policy_for(const std::string& others, const std::string& whom) {
   std::string policy = read_file(IOTC_HA_BUS_POLICY);
-  const std::string group = R"(group="iotc-ha")";
-  const std::size_t at = policy.find(group);
-  if (at == std::string::npos) throw std::runtime_error("the policy does not name the group iotc-ha");
-  return policy.replace(at, group.size(), R"(group="users")");
+  const std::size_t at = policy.find(whom);
+  if (at == std::string::npos) throw std::runtime_error("the policy does not name the " + whom);
+  return policy.replace(at, whom.size(), others);
 }
+/// For a group that every machine has: "users", which is not that of nobody.
+std::string policy_for_users() { return policy_for(R"(group="users")", R"(group="iotc-ha")"); }
+std::string policy_for_nobody() { return policy_for(R"(user="nobody")", R"(user="iotc-ha")"); }
 
 /// Those rules on a bus of type system, with root and nobody as callers.
 class PolicyTest : public testing::Test {
@@ -160,6 +162,72 @@ TEST_F(PolicyTest, RootMayControl) {
   });
 }
 
+std::vector<std::string> emit(const std::string& receiver, const std::string& path, const std::string& interface,
+                              const std::string& text) {
+  return {"emit", "--destination=" + receiver, path, interface, "Told", "s", text};
+}
+
+TEST_F(PolicyTest, ASignalThatSeemsToBeOursReachesNobodyUnlessRootSendsIt) {
+  const std::string ours = "/io/github/iotc_ha";
+  for (const auto& [path, interface] : std::vector<std::pair<std::string, std::string>>{
+           {"/elsewhere", "io.github.iotc_ha.Agent1"},
+           {"/elsewhere", "io.github.iotc_ha.Telemetry1"},
+           {"/elsewhere", "io.github.iotc_ha.Twin1"},
+           {"/elsewhere", "io.github.iotc_ha.Commands1"},
+           {ours, "org.freedesktop.DBus.Properties"},
+       }) {
+    Caller program(bus_, "Twin1");
+    const std::string name = program.unique_name();
+    EXPECT_EQ(bus_.busctl_as_nobody(emit(name, path, interface, "forged")).status, 0);
+    EXPECT_EQ(bus_.busctl_as_nobody(emit(name, path, interface, "forged"), "users").status, 0);
+    EXPECT_EQ(bus_.busctl(emit(name, ours, interface, "true")).status, 0);
+    EXPECT_EQ(program.take_signal(), (Caller::Signal{"Told", {"true"}})) << interface;
+  }
+}
+
+TEST_F(PolicyTest, TheServiceUserMaySendOurSignals) {
+  PrivateBus bus_of_nobody(PrivateBus::Kind::System, policy_for_nobody());
+  bus_of_nobody.start();
+  Caller program(bus_of_nobody, "Twin1");
+  const std::string name = program.unique_name();
+  for (const char* interface : {"io.github.iotc_ha.Agent1", "io.github.iotc_ha.Telemetry1", "io.github.iotc_ha.Twin1",
+                                "io.github.iotc_ha.Commands1", "org.freedesktop.DBus.Properties"}) {
+    EXPECT_EQ(bus_of_nobody.busctl_as_nobody(emit(name, "/io/github/iotc_ha", interface, interface)).status, 0);
+    EXPECT_EQ(program.take_signal(), (Caller::Signal{"Told", {interface}}));
+  }
+}
+
+TEST_F(PolicyTest, ASignalOfAnotherServiceIsNotOurConcern) {
+  Caller program(bus_, "Twin1");
+  const auto another = emit(program.unique_name(), "/elsewhere", "org.freedesktop.DBus.Properties", "true");
+  EXPECT_EQ(bus_.busctl_as_nobody(another).status, 0);
+  EXPECT_EQ(program.take_signal(), (Caller::Signal{"Told", {"true"}}));
+}
+
+TEST_F(PolicyTest, TheBusCanTellTheDaemonThatAProgramHasLeft) {
+  auto program = std::make_unique<Caller>(bus_, "Twin1");
+  ASSERT_EQ(program->claim({"target"}).error, "");
+  program.reset();
+  EXPECT_TRUE(eventually([&] {
+    bool has_left = false;
+    served_->on_loop([&](Service& /*service*/) { has_left = served_->desk.properties.empty(); });
+    return has_left;
+  }));
+}
+
+TEST_F(PolicyTest, WhoIsNotRootCanSendTheDaemonNoSignal) {
+  served_.reset();
+  Caller daemon(bus_);
+  daemon.own("io.github.iotc_ha");
+  const auto words = [](const std::string& text) {
+    return emit("io.github.iotc_ha", "/org/freedesktop/DBus", "org.freedesktop.DBus", text);
+  };
+  EXPECT_EQ(bus_.busctl_as_nobody(words("forged")).status, 0);
+  EXPECT_EQ(bus_.busctl_as_nobody(words("forged"), "users").status, 0);
+  EXPECT_EQ(bus_.busctl(words("true")).status, 0);
+  EXPECT_EQ(daemon.take_signal(), (Caller::Signal{"Told", {"true"}}));
+}
+
 /// What the bus says when nobody asks for the name.
 Output claim_as_nobody(const PrivateBus& bus) {
   return bus.busctl_as_nobody({"call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
@@ -170,11 +238,7 @@ TEST_F(PolicyTest, OnlyTheServiceUserAndRootMayOwnTheName) {
   served_.reset();
   EXPECT_NE(claim_as_nobody(bus_).status, 0);
 
-  std::string policy = read_file(IOTC_HA_BUS_POLICY);
-  const std::string user = R"(user="iotc-ha")";
-  ASSERT_NE(policy.find(user), std::string::npos);
-  policy.replace(policy.find(user), user.size(), R"(user="nobody")");
-  PrivateBus bus_of_nobody(PrivateBus::Kind::System, policy);
+  PrivateBus bus_of_nobody(PrivateBus::Kind::System, policy_for_nobody());
   bus_of_nobody.start();
   EXPECT_EQ(claim_as_nobody(bus_of_nobody).text, "u 1") << "1: owner now";
 }

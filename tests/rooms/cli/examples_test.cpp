@@ -1,3 +1,4 @@
+#include "caller.hpp"
 #include "peer.hpp"
 
 #include <gmock/gmock.h>
@@ -90,6 +91,24 @@ TEST_P(ExampleTest, DoesWhatItShows) {
   EXPECT_EQ(calibrate.status, 202);
   EXPECT_EQ(calibrate.payload, R"("begun")");
   EXPECT_TRUE(has_reported("calibrated", true));
+}
+
+TEST_P(ExampleTest, AnswersNobodyButTheDaemon) {
+  ASSERT_TRUE(has_claimed());
+  std::string name;
+  served_->on_loop([&](Service& /*service*/) { name = served_->desk.commands.at("thermostat*reset"); });
+  bus::Caller forger(bus_);
+  forger.emit_to(name, "/io/github/iotc_ha", "io.github.iotc_ha.Commands1", "Invoked", "tsssb", std::uint64_t{6},
+                 "reset", "thermostat", "null", 0);
+  forger.emit_to(name, "/io/github/iotc_ha", "io.github.iotc_ha.Twin1", "DesiredChanged", "st",
+                 R"({"thermostat":{"__t":"c","target":6}})", std::uint64_t{6});
+  ASSERT_EQ(forger.call("GetAccount", "").error, "") << "the bus has what was sent before";
+  EXPECT_EQ(answer_of(1, "reset").status, 200);
+  EXPECT_EQ(code_for_target("21.5", 7), 200);
+  served_->on_loop([&](Service& /*service*/) {
+    EXPECT_EQ(served_->desk.completed.size(), 1U);
+    EXPECT_EQ(served_->desk.acknowledged.size(), 1U);
+  });
 }
 
 TEST_P(ExampleTest, ServesADaemonThatIsStartedAgain) {

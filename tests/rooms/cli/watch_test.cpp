@@ -1,72 +1,18 @@
-#include "peer.hpp"
+#include "watch_peer.hpp"
 
 #include <gmock/gmock.h>
-#include <nlohmann/json.hpp>
 #include <sysexits.h>
 
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 
 namespace iotc_ha::cli {
 namespace {
 
-using bus::Desk;
 using bus::Service;
 using testing::ElementsAre;
 using testing::EndsWith;
 using testing::HasSubstr;
 using testing::SizeIs;
-using Json = nlohmann::json;
-namespace fs = std::filesystem;
-
-class WatchTest : public PeerTest {
- protected:
-  void SetUp() override {
-    served_->on_loop([](Service& service) { service.publish(bus::example_status()); });
-    folder_ = (fs::temp_directory_path() / "iotc-hactl-watch-XXXXXX").string();
-    ASSERT_NE(mkdtemp(folder_.data()), nullptr);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  /// Begins to watch, and returns when it listens and has claimed.
-  void watch(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), "watch");
-    watch_.emplace(hactl(arguments));
-    EXPECT_THAT(watch_->line().value_or(""), HasSubstr("Connected"));
-  }
-  std::string line() { return watch_->line().value_or("nothing"); }
-  Json json() { return Json::parse(line(), nullptr, false); }
-  /// A program for --exec.
-  std::string program(const std::string& text) const {
-    const std::string file = folder_ + "/answer";
-    std::ofstream(file) << "#!/bin/sh\n" << text << "\n";
-    fs::permissions(file, fs::perms{0755});
-    return file;
-  }
-  void tell_desired(const std::string& name, const std::string& patch, std::uint64_t version) {
-    served_->on_loop(
-        [&](Service& service) { service.desired_changed(served_->desk.properties.at(name), patch, version); });
-  }
-  void invoke(const std::string& name, const core::Invocation& invocation) {
-    served_->on_loop([&](Service& service) { service.invoked(served_->desk.commands.at(name), invocation); });
-  }
-  std::vector<azure::Acknowledgement> acknowledged() {
-    std::vector<azure::Acknowledgement> all;
-    served_->on_loop([&](Service& /*service*/) {
-      for (const auto& each : served_->desk.acknowledged) all.push_back(each.what);
-    });
-    return all;
-  }
-  std::vector<Desk::Completed> completed() {
-    std::vector<Desk::Completed> all;
-    served_->on_loop([&](Service& /*service*/) { all = served_->desk.completed; });
-    return all;
-  }
-
-  std::string folder_;
-  std::optional<Program> watch_;
-};
 
 TEST_F(WatchTest, EachThingThatHappensIsALineAndTheCountEndsIt) {
   watch({"--count", "4"});
@@ -164,13 +110,15 @@ TEST_F(WatchTest, AProgramThatHasOnlyBegunSaysSoByItsExitStatus) {
 
 TEST_F(WatchTest, AProgramThatFailsIsAnswered500WithTheReason) {
   const std::string file = program(
-      "read -r how; case $how in 1) exit 3;; 2) kill -9 $$;; 3) echo no JSON;; 4) head -c 300000 /dev/zero;; esac");
+      "read -r how; case $how in 1) exit 3;; 2) kill -9 $$;; 3) echo no JSON;; 4) head -c 131073 /dev/zero;; "
+      "5) printf '\"\\357\\277\\276\"';; esac");
   watch({"--property", "target", "--command", "reset", "--exec", file});
   for (const auto& [how, reason] :
        std::vector<std::pair<std::string, std::string>>{{"1", "exited with status 3"},
                                                         {"2", "was killed by signal 9"},
                                                         {"3", "printed what is not one JSON value"},
-                                                        {"4", "printed more than 256 KiB"}}) {
+                                                        {"4", "printed more than 128 KiB"},
+                                                        {"5", "printed a character that D-Bus does not carry"}}) {
     tell_desired("target", "{\"target\":" + how + "}", 7);
     EXPECT_THAT(line(), HasSubstr("-> 500 " + file + " " + reason));
     EXPECT_EQ(acknowledged().back().code, 500);

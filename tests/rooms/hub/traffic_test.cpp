@@ -253,6 +253,25 @@ TEST_F(Traffic, ASessionThatIsBeingClosedTakesTelemetryUntilItRunsDry) {
   EXPECT_TRUE(desk.left().empty());
 }
 
+TEST_F(Traffic, AnAnswerToAMethodLeavesWhileTheSessionIsBeingClosed) {
+  const Broker broker(folder.path(), {keys});
+  HubPlayer hub(broker);
+  Desk desk;
+  ASSERT_TRUE(opened(desk, AttemptId{1}, broker.port()));
+  hub.publish("$iothub/methods/POST/echo/?$rid=1f", "{}", 0);
+  const auto method = desk.wait_for<hub::MethodInvoked>(k_soon);
+  ASSERT_TRUE(method);
+  desk.run([&](hub::Sessions& sessions) {
+    sessions.send(AttemptId{1}, telemetry(1));
+    sessions.close(AttemptId{1}, 10s);
+    sessions.answer_method(AttemptId{1}, method->rid, 200, R"("hi")");
+  });
+  ASSERT_TRUE(desk.wait_for<hub::Closed>(k_soon));
+  const auto answers = hub.wait_for("$iothub/methods/res/200/?$rid=1f", 1, k_soon);
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].payload, R"("hi")");
+}
+
 TEST_F(Traffic, CloseDoesNotWaitForASilentHub) {
   Broker broker(folder.path(), {keys});
   const HubPlayer hub(broker);

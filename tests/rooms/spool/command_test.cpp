@@ -175,6 +175,66 @@ TEST_F(CommandTest, MoreThanAThousandDoNotWait) {
   EXPECT_TRUE(life.take(command("m-2"))) << "what was refused is not known";
 }
 
+/// As many bytes as one counts for.
+core::DurableCommand command_of(std::uint64_t bytes) {
+  core::DurableCommand one = command("");
+  one.payload.assign(bytes - one.name.size() - one.component.size(), 'x');
+  return one;
+}
+
+TEST_F(CommandTest, MoreThanEightMebibytesDoNotWait) {
+  constexpr std::uint64_t k_each = spool::Store::k_commands_bytes_max / 8;
+  {
+    Life life(state_.path());
+    for (std::uint64_t id = 1; id <= 7; ++id) EXPECT_EQ(life.take(command_of(k_each)), Id(id));
+    EXPECT_EQ(life.take(command_of(k_each - 1)), Id(8));
+  }
+  Life life(state_.path());
+  core::DurableCommand named = command("ä");  // two bytes
+  named.name = named.component = named.payload = "";
+  const auto refused = life.take(named);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().fault, core::Fault::SpoolFull);
+  EXPECT_THAT(refused.error().what, HasSubstr("8388607 bytes wait already"));
+  EXPECT_THAT(refused.error().what, HasSubstr("above 8388608"));
+  named.message_id = "a";
+  EXPECT_EQ(life.take(named), Id(9)) << "it just fits";
+  EXPECT_TRUE(life.complete(3));
+  EXPECT_EQ(life.take(command_of(k_each)), Id(10)) << "there is room again";
+}
+
+TEST_F(CommandTest, MoreThanEightMebibytesDoNotWaitForTheDisk) {
+  Life life(state_.path());
+  std::vector<Id> answers;
+  life.on_loop([&](spool::Store& store) {
+    for (int i = 0; i < 3; ++i) {
+      store.take(command_of(spool::Store::k_commands_bytes_max / 2),
+                 [&](const Id& answer) { answers.push_back(answer); });
+    }
+  });
+  life.settle();
+  ASSERT_EQ(answers.size(), 3U);
+  EXPECT_EQ(life.commands().size(), 2U);
+  const auto refused = std::find_if(answers.begin(), answers.end(), [](const Id& answer) { return !answer; });
+  ASSERT_NE(refused, answers.end());
+  EXPECT_EQ(refused->error().fault, core::Fault::SpoolFull);
+  EXPECT_THAT(refused->error().what, HasSubstr("8388608 bytes wait for the disk already"));
+}
+
+TEST_F(CommandTest, OneThatIsCompletedMakesRoomForOneThatIsTakenAfterIt) {
+  Life life(state_.path());
+  EXPECT_EQ(life.take(command_of(spool::Store::k_commands_bytes_max)), Id(1));
+  core::Result<void> completed;
+  Id taken;
+  life.on_loop([&](spool::Store& store) {
+    store.complete(1, [&](const core::Result<void>& answer) { completed = answer; });
+    store.take(command("next"), [&](const Id& answer) { taken = answer; });
+  });
+  life.settle();
+  EXPECT_TRUE(completed);
+  EXPECT_EQ(taken, Id(2));
+}
+
 TEST_F(CommandTest, TheyDoNotCountAmongTheMessages) {
   Life life(state_.path());
   life.fill(10, 100);
