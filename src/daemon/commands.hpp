@@ -82,6 +82,12 @@ class Commands {
     core::Fault fault;
   };
 
+  /// The numbers of what is not on disk: direct methods, and C2D messages that are only in memory.
+  static constexpr std::uint64_t k_first_number = 1ULL << 62U;
+
+  [[nodiscard]] static std::string shown(const std::string& name);
+  [[nodiscard]] static std::string full_name(const core::DurableCommand& command);
+
   void answer(core::AttemptId attempt, const std::string& rid, Answered answered);
   [[nodiscard]] Answered answer_unclaimed(const std::string& name, const std::string& payload);
   void end_method(std::uint64_t id, core::Fault fault, std::optional<Answered> answered);

@@ -33,11 +33,11 @@ TEST_F(C2dThatNobodyWants, DoesNotStandInTheWayOfWhatSomebodyWants) {
   const auto claimer = claimer_of_commands({"paint"});
   // 64 KiB each is what a hub takes; all together they are more than the daemon keeps.
   const std::string large = "\"" + std::string(60 * 1024, 'x') + "\"";
-  while (!daemon().journal_says("is dropped to make room")) {
+  for (int round = 0; round < 10 && !daemon().journal_says("is dropped to make room"); ++round) {
     for (int i = 0; i < k_a_hubs_queue; ++i) send_c2d("nobodys", large);
     ASSERT_TRUE(await_no_c2d_queued());
-    ASSERT_LT(lizard().device(k_device).c2d_completed, 1'000U) << "nothing is ever dropped";
   }
+  ASSERT_TRUE(daemon().journal_says("is dropped to make room"));
   send_c2d("paint", R"("red")");
   ASSERT_TRUE(claimer->await_invoked(1));
   EXPECT_EQ(claimer->invoked().front().payload, R"("red")");
