@@ -17,7 +17,7 @@ namespace iotc_ha::cli {
 namespace {
 
 constexpr std::chrono::milliseconds k_again_after{200};
-constexpr std::chrono::seconds k_claim_within{5};   ///< of the daemon's coming back
+constexpr int k_claims_max = 25;                    ///< when the daemon has come back
 constexpr std::chrono::seconds k_answer_within{2};  ///< the others wait for so long
 
 /// What may be over in a moment: the daemon's queue is full, or its disk refuses.
@@ -80,7 +80,7 @@ void Watcher::claim_when_back() {
   if (claimed) return;
   const Outcome outcome = claimed.error().outcome;
   const bool may_pass = outcome == Outcome::Busy || outcome == Outcome::NotRunning || outcome == Outcome::NoAnswer;
-  if (may_pass && Clock::now() < claim_until_) {
+  if (may_pass && --claims_left_ > 0) {
     claim_at_ = Clock::now() + k_again_after;
   } else {
     failure_ = claimed.error();
@@ -120,7 +120,7 @@ void Watcher::on(const DaemonLeft& /*left*/) {
 void Watcher::on(const DaemonCame& /*came*/) {
   properties_are_ours_ = false;
   commands_are_ours_ = false;
-  claim_until_ = Clock::now() + k_claim_within;
+  claims_left_ = k_claims_max;
   claim_when_back();
 }
 
