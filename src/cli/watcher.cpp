@@ -17,7 +17,7 @@ namespace iotc_ha::cli {
 namespace {
 
 constexpr std::chrono::milliseconds k_again_after{200};
-constexpr std::chrono::seconds k_claim_within{5};   ///< of the daemon's coming back
+constexpr int k_claims_max = 25;                    ///< when the daemon has come back
 constexpr std::chrono::seconds k_answer_within{2};  ///< the others wait for so long
 
 /// What may be over in a moment: the daemon's queue is full, or its disk refuses.
@@ -63,12 +63,12 @@ int Watcher::run() {
 Result<void> Watcher::claim() {
   const auto claim_all = [](const std::vector<std::string>& names, bool& are_ours, auto call) -> Result<void> {
     if (are_ours || names.empty()) return {};
-    const Result<void> claimed = call(names);
+    Result<void> claimed = call(names);
     are_ours = claimed.has_value();
     return claimed;
   };
-  const auto claimed = claim_all(options_.properties, properties_are_ours_,
-                                 [this](const auto& names) { return daemon_.claim_properties(names); });
+  auto claimed = claim_all(options_.properties, properties_are_ours_,
+                           [this](const auto& names) { return daemon_.claim_properties(names); });
   if (!claimed) return claimed;
   return claim_all(options_.commands, commands_are_ours_,
                    [this](const auto& names) { return daemon_.claim_commands(names); });
@@ -80,7 +80,7 @@ void Watcher::claim_when_back() {
   if (claimed) return;
   const Outcome outcome = claimed.error().outcome;
   const bool may_pass = outcome == Outcome::Busy || outcome == Outcome::NotRunning || outcome == Outcome::NoAnswer;
-  if (may_pass && Clock::now() < claim_until_) {
+  if (may_pass && --claims_left_ > 0) {
     claim_at_ = Clock::now() + k_again_after;
   } else {
     failure_ = claimed.error();
@@ -120,7 +120,7 @@ void Watcher::on(const DaemonLeft& /*left*/) {
 void Watcher::on(const DaemonCame& /*came*/) {
   properties_are_ours_ = false;
   commands_are_ours_ = false;
-  claim_until_ = Clock::now() + k_claim_within;
+  claims_left_ = k_claims_max;
   claim_when_back();
 }
 
@@ -184,7 +184,7 @@ void Watcher::on(const core::Invocation& command) {
 
 template <typename Asked, typename Answer, typename Send>
 Result<void> Watcher::give(const Asked& asked, Answer& answer, Send send) const {
-  const auto given = while_busy([&] { return send(answer); });
+  auto given = while_busy([&] { return send(answer); });
   if (given || given.error().outcome != Outcome::BadMessage) return given;
   answer = responder_->refused(asked, given.error());
   return while_busy([&] { return send(answer); });
@@ -194,7 +194,7 @@ template <typename Call>
 Result<void> Watcher::while_busy(Call call) const {
   const auto until = Clock::now() + k_answer_within;
   while (true) {
-    const Result<void> called = call();
+    Result<void> called = call();
     if (called || !passes(called.error()) || Clock::now() >= until) return called;
     pollfd ends{interrupt_, POLLIN, 0};
     if (poll(&ends, 1, static_cast<int>(k_again_after.count())) > 0) return called;

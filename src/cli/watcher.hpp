@@ -61,7 +61,7 @@ class Watcher {
   std::optional<Failure> failure_;  ///< that ends us
   bool properties_are_ours_ = false;
   bool commands_are_ours_ = false;
-  Clock::time_point claim_until_;
+  int claims_left_ = 0;                        ///< that may be refused
   std::optional<Clock::time_point> claim_at_;  ///< again
   std::uint64_t lines_ = 0;
   bool interrupted_ = false;

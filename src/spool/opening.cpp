@@ -84,6 +84,10 @@ SqliteResult<Opened> load(Connection connection, const fs::path& file) {
                   })
                   .and_then([&](Remembered&& remembered) {
                     content.remembered = std::move(remembered);
+                    return tables->inbox().documents();
+                  })
+                  .and_then([&](Documents&& documents) {
+                    content.documents = std::move(documents);
                     return tables->aside();
                   })
                   .and_then([&](const Tables::Aside& found) {

@@ -26,10 +26,10 @@ class Queue {
   static core::Result<std::unique_ptr<Queue>> open(const std::filesystem::path& state_dir, const Moment& now);
 
   [[nodiscard]] Outcome run(Turn& turn);
-  [[nodiscard]] core::Result<Documents> documents(const Moment& now);
   [[nodiscard]] core::Result<std::vector<core::DurableCommand>> commands(const Moment& now);
 
   [[nodiscard]] const Remembered& remembered() const { return remembered_; }
+  [[nodiscard]] const Documents& documents() const { return documents_; }
   /// What was found when it was opened; told once.
   [[nodiscard]] std::vector<core::Error> take_notes() { return std::exchange(notes_, {}); }
   [[nodiscard]] std::vector<core::Dropped> take_dropped() { return std::exchange(dropped_, {}); }
@@ -41,8 +41,6 @@ class Queue {
   /// Does `work`; when the file turns out to be damaged, mends it and does it once more.
   SqliteResult<void> with_sound_file(const Moment& now, const std::function<SqliteResult<void>()>& work);
   SqliteResult<void> mend(const Moment& now, const std::string& why);
-  template <typename Answer>
-  core::Result<Answer> ask_inbox(SqliteResult<Answer> (Inbox::*question)(), const Moment& now);
   void adopt(Opened opened);
 
   SqliteResult<void> write(Turn& turn, Outcome& outcome);
@@ -54,6 +52,7 @@ class Queue {
   std::optional<Tables> tables_;  ///< nothing while the file cannot be opened
   Ledger ledger_;
   Remembered remembered_;
+  Documents documents_;  ///< held so that a file that is mended has them all
   std::string spool_id_;
   Tables::Aside aside_;
   std::optional<Head> front_;     ///< the first that is queued

@@ -55,7 +55,7 @@ Rescue::End Rescue::read(Gap& gap, bool backwards) {
   if (stopped_) return End::Stuck;
   Run run(*statement, gap.after, gap.before);
   while (true) {
-    if (Clock::now() >= until_) out_of_time_ = true;
+    if (limit_.over()) out_of_time_ = true;
     if (out_of_time_ || stopped_) return End::Stuck;
     const auto found = run.step();
     if (!found) return End::Stuck;

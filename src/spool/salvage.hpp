@@ -1,10 +1,12 @@
 #pragma once
 
+#include "rescue.hpp"
 #include "tables.hpp"
 
 #include <iotc_ha/core/account.hpp>
 #include <iotc_ha/core/error.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
@@ -18,6 +20,7 @@ struct Content {
   std::vector<Life> lives;  ///< oldest first
   Remembered remembered;
   Tables::Identity identity;
+  Documents documents;
 };
 
 struct Salvaged {
@@ -34,6 +37,7 @@ struct Salvaged {
 /// be older than what was told to be on the disk. Takes about half a minute at most. An error, when the disk refuses,
 /// leaves an incomplete `fresh`.
 [[nodiscard]] core::Result<Salvaged> salvage(const std::filesystem::path& damaged, const std::filesystem::path& fresh,
-                                             const std::optional<Content>& known, bool end_lost, const Moment& now);
+                                             const std::optional<Content>& known, bool end_lost, const Moment& now,
+                                             const TimeLimit::Clock& clock = std::chrono::steady_clock::now);
 
 }  // namespace iotc_ha::spool

@@ -1,7 +1,5 @@
 #include "salvage_inbox.hpp"
 
-#include "inbox.hpp"
-
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -12,13 +10,12 @@ namespace {
 
 class Copy {
  public:
-  Copy(Connection& damaged, Inbox& inbox, Rescue::Clock::time_point until)
-      : damaged_(damaged), inbox_(inbox), until_(until) {}
+  Copy(Connection& damaged, Inbox& inbox, const TimeLimit& limit) : damaged_(damaged), inbox_(inbox), limit_(limit) {}
 
   /// False when not all of the table could be read.
   template <typename Read>
   bool table(const std::string& name, const std::string& columns, const Read& read) {
-    Rescue rescue(damaged_, name, "id", columns, until_, [&](const Run& run) {
+    Rescue rescue(damaged_, name, "id", columns, limit_, [&](const Run& run) {
       const auto row = read(run);
       if (!row) return Rescue::Verdict::Damaged;
       if (auto put = inbox_.put(*row); !put) {
@@ -34,9 +31,16 @@ class Copy {
  private:
   Connection& damaged_;
   Inbox& inbox_;
-  Rescue::Clock::time_point until_;
+  const TimeLimit& limit_;
   std::optional<SqliteError> failed_;  // of the fresh one
 };
+
+SqliteResult<void> put_all(Inbox& inbox, const Documents& documents) {
+  for (const auto& [name, text] : documents) {
+    if (auto put = inbox.put(Document{name, text}); !put) return put;
+  }
+  return {};
+}
 
 /// What is known of the messages that wait, when the ids cannot all be read.
 SqliteResult<void> put_ids_of_commands(Inbox& inbox, core::WallTime now) {
@@ -74,17 +78,21 @@ std::string listed(const std::vector<std::string>& names) {
 }  // namespace
 
 SqliteResult<std::string> salvage_inbox(Connection& damaged, Connection& fresh, const InboxSalvage& circumstances) {
-  if (has_no_inbox(damaged)) return std::string{};
   auto inbox = Inbox::prepare(fresh);
   if (!inbox) return tl::unexpected(inbox.error());
-  Copy copy(damaged, *inbox, circumstances.until);
+  SqliteResult<void> done;
+  if (circumstances.known != nullptr) done = put_all(*inbox, *circumstances.known);
+  if (!done) return tl::unexpected(done.error());
+  if (has_no_inbox(damaged)) return std::string{};
+  Copy copy(damaged, *inbox, circumstances.limit);
   std::vector<std::string> lost;
-  if (!copy.table("document", k_document_columns, read_document)) lost.emplace_back("documents");
+  if (circumstances.known == nullptr && !copy.table("document", k_document_columns, read_document)) {
+    lost.emplace_back("documents");
+  }
   if (!copy.table("command", k_command_columns, read_command)) lost.emplace_back("C2D messages");
   const bool all_ids = copy.table("taken", k_taken_columns, read_taken);
   if (!all_ids) lost.emplace_back("ids of C2D messages");
   if (copy.failed()) return tl::unexpected(*copy.failed());
-  SqliteResult<void> done;
   if (!all_ids) done = put_ids_of_commands(*inbox, circumstances.now.wall);
   if (done && (!all_ids || circumstances.end_lost)) done = leave_a_gap(*inbox, circumstances.now.wall);
   return done.map([&] { return listed(lost); });

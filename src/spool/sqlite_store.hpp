@@ -93,7 +93,7 @@ class SqliteStore final : public Store {
   void answer_all(Gathering& waiting, const Turn& turn, Outcome& outcome);
   void answer_inbox(Gathering& waiting, Outcome& outcome);
   template <typename Answer>
-  core::Result<Answer> ask_worker(core::Result<Answer> (Queue::*question)(const Moment&));
+  core::Result<Answer> ask_worker(std::function<core::Result<Answer>(Queue&)> question);
   void hand_out(std::vector<HandedOut>&& messages);
   void tell_of_trouble(const Outcome& outcome, bool wrote);
   std::uint64_t left(std::uint64_t sequence);

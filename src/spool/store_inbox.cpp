@@ -16,19 +16,23 @@ core::Error behind() {
 }  // namespace
 
 template <typename Answer>
-core::Result<Answer> SqliteStore::ask_worker(core::Result<Answer> (Queue::*question)(const Moment&)) {
+core::Result<Answer> SqliteStore::ask_worker(std::function<core::Result<Answer>(Queue&)> question) {
   const auto promise = std::make_shared<std::promise<core::Result<Answer>>>();
   auto answer = promise->get_future();
   // There is room for one job beside the turn that may be running.
-  const bool taken = worker_.post(
-      [queue = queue_, question, promise, now = moment()] { promise->set_value((queue.get()->*question)(now)); });
+  const bool taken =
+      worker_.post([queue = queue_, question = std::move(question), promise] { promise->set_value(question(*queue)); });
   if (!taken) return core::fail(core::Fault::StorageFailed, "the disk does not answer");
   return answer.get();
 }
 
-core::Result<Documents> SqliteStore::documents() { return ask_worker(&Queue::documents); }
+core::Result<Documents> SqliteStore::documents() {
+  return ask_worker<Documents>([](const Queue& queue) { return queue.documents(); });
+}
 
-core::Result<std::vector<core::DurableCommand>> SqliteStore::commands() { return ask_worker(&Queue::commands); }
+core::Result<std::vector<core::DurableCommand>> SqliteStore::commands() {
+  return ask_worker<std::vector<core::DurableCommand>>([now = moment()](Queue& queue) { return queue.commands(now); });
+}
 
 void SqliteStore::keep(std::string name, std::string text, std::function<void(core::Result<void>)> done) {
   using Answer = core::Result<void>;

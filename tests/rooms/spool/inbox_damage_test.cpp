@@ -1,11 +1,14 @@
 #include "life.hpp"
+#include "salvage.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -124,8 +127,53 @@ TEST_F(InboxDamageTest, ADocumentThatIsNotWhatWasWrittenIsLeftOut) {
   EXPECT_EQ(left.documents, documents_.size() - 1);
   EXPECT_FALSE(life.documents().contains("reported"));
   EXPECT_EQ(left.commands, commands_.size());
-  ASSERT_EQ(life.troubles().size(), 1U);
-  EXPECT_THAT(life.troubles()[0], HasSubstr("not all documents could be read"));
+  ASSERT_EQ(life.notes().size(), 1U);
+  EXPECT_THAT(life.notes()[0], HasSubstr("not all documents could be read"));
+}
+
+TEST_F(InboxDamageTest, WhatIsFoundWhileRunningCostsNoDocument) {
+  make_spool();
+  const std::size_t root = root_of("document");
+  {
+    Life life(state_.path());
+    documents_["desired"] = "the newest";
+    documents_.erase("versions");
+    EXPECT_TRUE(life.keep("desired", "the newest"));
+    EXPECT_TRUE(life.keep("versions", ""));
+    life.fill(12'000, 1'000);
+    const std::size_t size = fs::file_size(state_.file());
+    ASSERT_GT(size, 4U << 20U) << "more than SQLite has in memory";
+    write_noise(root * k_page, k_page, 4);
+    write_noise(size / 2 / k_page * k_page, 4 * k_page, 5);
+    EXPECT_LT(life.all().size(), 12'100U);
+    ASSERT_EQ(life.troubles().size(), 1U);
+    EXPECT_THAT(life.troubles()[0], Not(HasSubstr("not all")));
+    EXPECT_EQ(life.documents(), documents_);
+  }
+  Life life(state_.path());
+  EXPECT_THAT(life.notes(), IsEmpty());
+  EXPECT_EQ(expect_honest(life).documents, documents_.size());
+}
+
+TEST_F(InboxDamageTest, ALongQueueOnASlowDiskCostsNone) {
+  make_spool();
+  { Life(state_.path()).fill(1'000, 10); }
+  const fs::path mended = state_.path() / "mended";
+  fs::create_directory(mended);
+  std::chrono::steady_clock::time_point time;
+  const auto salvaged = spool::salvage(state_.file(), mended / "iotc-ha.db", std::nullopt, false, {}, [&time] {
+    return time += std::chrono::milliseconds{40};  // for each row
+  });
+  ASSERT_TRUE(salvaged) << salvaged.error().what;
+  EXPECT_THAT(salvaged->stopped_by, HasSubstr("longer than 30 s"));
+  EXPECT_GT(salvaged->recovered, 0U);
+  EXPECT_LT(salvaged->recovered, 1'100U);
+  EXPECT_EQ(salvaged->also_lost, "");
+  Life life(mended);
+  const Left left = expect_honest(life);
+  EXPECT_EQ(left.documents, documents_.size());
+  EXPECT_EQ(left.commands, commands_.size());
+  EXPECT_TRUE(all_known(life));
 }
 
 TEST_F(InboxDamageTest, WithoutTheIdsThoseThatWaitAreKnownAndNoIdIsUsedTwice) {
