@@ -96,7 +96,7 @@ TEST_F(HostileCloud, AsDesiredPatchChangesNothingAndWhatFollowsIsDelivered) {
 TEST_F(HostileCloud, OfTenMegabytesIsSurvivedInEveryWay) {
   begin_conversation();
   const auto claimer = claimer_of_commands({"paint", "reboot"});
-  const std::string huge = '"' + std::string(k_ten_megabytes, 'x') + '"';
+  const std::string huge = "\"" + std::string(k_ten_megabytes, 'x') + "\"";
   lizard().act({"c2d", k_device, "--file", file_of(huge), "--method-name", "paint"});
   lizard().act({"desired", k_device, "--file", file_of(R"({"target":)" + huge + R"(,"$version":2})")});
   const Outcome called = lizard().try_to({"command", k_device, "reboot", "--timeout", "1", "--file", file_of(huge)});
