@@ -1,6 +1,7 @@
 #include "life.hpp"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp
 
@@ -17,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
+
+constexpr int k_pause_ms = 5;
 
 class Shell {
  public:
@@ -119,6 +122,8 @@ bool Life::wait_until(const std::function<bool(spool::Store&)>& condition) {
     bool met = false;
     on_loop([&](spool::Store& store) { met = condition(store); });
     if (met) return true;
+    // A loop that is asked without a pause keeps others from it: the worker, whose answer this waits for.
+    poll(nullptr, 0, k_pause_ms);
   }
   return false;
 }
