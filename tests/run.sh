@@ -20,7 +20,7 @@ node=()
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then node=(nodejs npm); fi
 packaging/install-build-dependencies.sh \
   chromium chromium-driver clang clang-format clang-tidy curl dbus-bin dbus-daemon libclang-rt-14-dev lintian mmdebstrap \
-  mosquitto "${node[@]}" openssl python3 shellcheck systemd systemd-container
+  mosquitto "${node[@]}" openssl python3 python3-gi shellcheck systemd systemd-container
 
 step "Configure"
 cmake --preset release

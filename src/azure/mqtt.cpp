@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <ctime>
 #include <optional>
 
 namespace iotc_ha::azure {
@@ -114,6 +115,12 @@ std::string method_response_topic(int status, std::string_view rid) {
   return "$iothub/methods/res/" + std::to_string(status) + "/?$rid=" + std::string(rid);
 }
 
+CommandName split_command_name(std::string_view full) {
+  const std::size_t star = full.find('*');
+  if (star == 0 || star == std::string_view::npos || star + 1 == full.size()) return {"", std::string(full)};
+  return {std::string(full.substr(0, star)), std::string(full.substr(star + 1))};
+}
+
 core::Result<InboundTopic> parse_inbound_topic(std::string_view topic, std::string_view device_id) {
   const std::string cloud_prefix = "devices/" + std::string(device_id) + "/messages/devicebound";
   if (topic.starts_with(k_twin_response)) {
@@ -142,6 +149,22 @@ std::string iso8601_utc(core::WallTime when) {
                     static_cast<int>(time.hours().count()), static_cast<int>(time.minutes().count()),
                     static_cast<int>(time.seconds().count()), static_cast<int>(time.subseconds().count()));
   return {text.data(), static_cast<std::size_t>(length)};
+}
+
+std::optional<core::WallTime> read_time(std::string_view text) {
+  using namespace std::chrono;
+  if (const auto ms = read_number<std::int64_t>(text)) {
+    if (*ms < 0 || *ms > duration_cast<milliseconds>(core::WallTime::duration::max()).count()) return std::nullopt;
+    return core::WallTime{milliseconds{*ms}};
+  }
+  std::tm parts{};
+  const std::string copy(text);
+  const char* rest = strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr) return std::nullopt;
+  std::string_view zone(rest);
+  zone.remove_prefix(std::min(zone.find_first_not_of(".0123456789"), zone.size()));  // parts of a second
+  if (!zone.empty() && zone != "Z" && zone != "+00:00") return std::nullopt;
+  return core::WallTime{seconds{timegm(&parts)}};
 }
 
 }  // namespace iotc_ha::azure

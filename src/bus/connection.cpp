@@ -3,6 +3,7 @@
 #include <systemd/sd-bus.h>
 
 #include <system_error>
+#include <utility>
 
 namespace iotc_ha::bus {
 namespace {
@@ -34,17 +35,18 @@ tl::expected<std::shared_ptr<sdbus::IConnection>, Refusal> connect(const std::st
 
 }  // namespace
 
-tl::expected<std::shared_ptr<sdbus::IConnection>, Refusal> join_bus(const std::string& address) {
-  auto connection = connect(address);
-  if (!connection) return connection;
+tl::expected<Connection, Refusal> join_bus(const std::string& address) {
+  auto bus = connect(address);
+  if (!bus) return tl::unexpected(std::move(bus.error()));
   try {
-    (*connection)->requestName(BusName{k_bus_name});
+    auto departures = std::make_unique<Departures>(**bus);
+    (*bus)->requestName(BusName{k_bus_name});
+    return Connection{std::move(*bus), std::move(departures)};
   } catch (const sdbus::Error& error) {
     const bool taken = error.getName() == "org.freedesktop.DBus.Error.FileExists";
     return tl::unexpected(
         Refusal{Trouble::NameRefused, taken ? "another process has it" : "the bus says: " + error.getMessage()});
   }
-  return connection;
 }
 
 }  // namespace iotc_ha::bus

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "departures.hpp"
 #include "sdbus.hpp"
 
 #include <tl/expected.hpp>
@@ -19,9 +20,15 @@ struct Refusal {
   std::string why;
 };
 
+/// Members go in the reverse order.
+struct Connection {
+  std::shared_ptr<sdbus::IConnection> bus;
+  std::unique_ptr<Departures> departures;
+};
+
 /// Connects to `address` ("system", "session", or a D-Bus address) and claims our name there. Blocks, without a limit
 /// of ours when a bus accepts and then does not answer: for the worker. Nothing is handled yet: calls wait until the
 /// objects are there.
-[[nodiscard]] tl::expected<std::shared_ptr<sdbus::IConnection>, Refusal> join_bus(const std::string& address);
+[[nodiscard]] tl::expected<Connection, Refusal> join_bus(const std::string& address);
 
 }  // namespace iotc_ha::bus

@@ -1,8 +1,11 @@
 #include "agent.hpp"
+#include "claimers.hpp"
+#include "commands.hpp"
 #include "connection.hpp"
 #include "log_control.hpp"
 #include "telemetry.hpp"
 #include "text.hpp"
+#include "twin.hpp"
 
 #include <iotc_ha/bus/service.hpp>
 #include <iotc_ha/runtime/worker.hpp>
@@ -45,30 +48,34 @@ class Service::Inside final : public runtime::Loop::Pollable {
   void ready() override;
 
   void publish(Shown shown);
-  void failed_over(const std::string& from, const std::string& to, std::chrono::microseconds duration);
   void figures_changed();
-  void messages_dropped(const core::Dropped& dropped);
+  /// Has `emit` send signals of a Presence; nothing while there is none.
+  template <typename Emit>
+  void emit(Emit emit);
   [[nodiscard]] const Shown& shown() const { return shown_; }
 
  private:
-  using Joined = tl::expected<std::shared_ptr<sdbus::IConnection>, Refusal>;
+  using Joined = tl::expected<Connection, Refusal>;
   /// Our presence on a bus. Members go in the reverse order: the loop lets go of the socket before it is closed.
   struct Presence {
-    std::shared_ptr<sdbus::IConnection> connection;
+    Connection connection;
+    std::unique_ptr<Claimers> claimers;
     std::unique_ptr<Agent> agent;
     std::unique_ptr<Telemetry> telemetry;
+    std::unique_ptr<Twin> twin;
+    std::unique_ptr<Commands> commands;
     std::unique_ptr<LogControl> log_control;
     std::unique_ptr<runtime::Loop::Attachment> attachment;
   };
 
   void join();
   void joined();
-  void be_present(std::shared_ptr<sdbus::IConnection> connection);
+  void be_present(Connection connection);
+  void add_objects(Presence& presence);
+  void lose(const std::string& why);
   void retry(Trouble trouble, const std::string& why);
   std::future<void> leave();
   void tell_figures();
-  template <typename Emit>
-  void emit(Emit emit);
 
   runtime::Loop& loop_;
   const std::string address_;
@@ -139,15 +146,12 @@ void Service::Inside::joined() {
   be_present(std::move(*answer));
 }
 
-void Service::Inside::be_present(std::shared_ptr<sdbus::IConnection> connection) {
+void Service::Inside::be_present(Connection connection) {
   broken_.reset();
   Presence& presence = presence_.emplace();
   presence.connection = std::move(connection);
   try {
-    presence.agent = std::make_unique<Agent>(*presence.connection, shown_, requests_);
-    presence.telemetry = std::make_unique<Telemetry>(*presence.connection, loop_, requests_,
-                                                     [this](const std::string& why) { broken_ = why; });
-    presence.log_control = std::make_unique<LogControl>(*presence.connection, requests_);
+    add_objects(presence);
   } catch (const sdbus::Error& error) {
     leave();
     return retry(Trouble::Unreachable, error.getMessage());
@@ -156,6 +160,25 @@ void Service::Inside::be_present(std::shared_ptr<sdbus::IConnection> connection)
   if (std::exchange(trouble_, Trouble::None) != Trouble::None) {
     note_(std::string("D-Bus: ") + k_bus_name + " is on the bus at " + address_ + " now");
   }
+}
+
+void Service::Inside::add_objects(Presence& presence) {
+  sdbus::IConnection& bus = *presence.connection.bus;
+  const Broken broken = [this](const std::string& why) { broken_ = why; };
+  presence.claimers = std::make_unique<Claimers>(bus, *presence.connection.departures, requests_.caller_left, broken);
+  presence.agent = std::make_unique<Agent>(bus, shown_, requests_);
+  presence.telemetry = std::make_unique<Telemetry>(bus, loop_, requests_, broken);
+  presence.twin = std::make_unique<Twin>(bus, *presence.claimers, requests_, broken);
+  presence.commands = std::make_unique<Commands>(bus, *presence.claimers, requests_, broken);
+  presence.log_control = std::make_unique<LogControl>(bus, requests_);
+}
+
+/// The bus is gone, and with it everybody there.
+void Service::Inside::lose(const std::string& why) {
+  const std::vector<core::Caller> callers = presence_->claimers->all();
+  leave();
+  retry(Trouble::Unreachable, why);
+  for (const core::Caller& caller : callers) requests_.caller_left(caller);
 }
 
 void Service::Inside::retry(Trouble trouble, const std::string& why) {
@@ -172,7 +195,7 @@ std::future<void> Service::Inside::leave() {
   auto left = std::make_shared<std::promise<void>>();
   auto future = left->get_future();
   std::shared_ptr<sdbus::IConnection> connection;
-  if (presence_) connection = presence_->connection;
+  if (presence_) connection = presence_->connection.bus;
   presence_.reset();
   // Closing writes what is still waiting, and blocks while the bus does not read. When the worker takes no more, this
   // is done here.
@@ -188,7 +211,7 @@ Service::Inside::Wanted Service::Inside::wanted() {
   if (!presence_) return {};
   if (broken_) return k_at_once;
   try {
-    const auto poll = presence_->connection->getEventLoopPollData();
+    const auto poll = presence_->connection.bus->getEventLoopPollData();
     return {poll.fd, static_cast<std::uint32_t>(poll.events), time_left(poll)};
   } catch (const sdbus::Error& error) {
     broken_ = error.getMessage();
@@ -200,15 +223,12 @@ void Service::Inside::ready() {
   if (!presence_) return;
   try {
     for (int i = 0; i < k_messages_a_turn && !broken_; ++i) {
-      if (!handle_one(*presence_->connection)) break;
+      if (!handle_one(*presence_->connection.bus)) break;
     }
   } catch (const sdbus::Error& error) {
     broken_ = error.getMessage();
   }
-  if (broken_) {
-    leave();
-    retry(Trouble::Unreachable, *broken_);
-  }
+  if (broken_) lose(*broken_);
 }
 
 template <typename Emit>
@@ -228,10 +248,6 @@ void Service::Inside::publish(Shown shown) {
   emit([&](Presence& presence) { presence.agent->emit_changes(names); });
 }
 
-void Service::Inside::failed_over(const std::string& from, const std::string& to, std::chrono::microseconds duration) {
-  emit([&](Presence& presence) { presence.agent->emit_failed_over(from, to, duration); });
-}
-
 void Service::Inside::figures_changed() {
   figures_differ_ = true;
   if (!figures_rest_) tell_figures();
@@ -248,10 +264,6 @@ void Service::Inside::tell_figures() {
   emit([&](Presence& presence) { presence.telemetry->emit_changes(names); });
 }
 
-void Service::Inside::messages_dropped(const core::Dropped& dropped) {
-  emit([&](Presence& presence) { presence.telemetry->emit_dropped(dropped); });
-}
-
 Service::Service(runtime::Loop& loop, std::string address, const Identity& identity, Requests requests,
                  std::function<void(const std::string& line)> note)
     : inside_(std::make_unique<Inside>(loop, std::move(address), identity, std::move(requests), std::move(note))) {}
@@ -266,10 +278,25 @@ void Service::publish_model(const std::string& model_id) {
 }
 
 void Service::failed_over(const std::string& from, const std::string& to, std::chrono::microseconds duration) {
-  inside_->failed_over(from, to, duration);
+  inside_->emit([&](auto& presence) { presence.agent->emit_failed_over(from, to, duration); });
 }
 
 void Service::figures_changed() { inside_->figures_changed(); }
-void Service::messages_dropped(const core::Dropped& dropped) { inside_->messages_dropped(dropped); }
+
+void Service::messages_dropped(const core::Dropped& dropped) {
+  inside_->emit([&](auto& presence) { presence.telemetry->emit_dropped(dropped); });
+}
+
+void Service::desired_changed(const core::Caller& to, const std::string& patch_json, std::uint64_t version) {
+  inside_->emit([&](auto& presence) { presence.twin->emit_desired_changed(to, patch_json, version); });
+}
+
+void Service::invoked(const core::Caller& to, const core::Invocation& invocation) {
+  inside_->emit([&](auto& presence) { presence.commands->emit_invoked(to, invocation); });
+}
+
+void Service::unacknowledged_changed() {
+  inside_->emit([](auto& presence) { presence.twin->emit_unacknowledged_changed(); });
+}
 
 }  // namespace iotc_ha::bus

@@ -13,10 +13,6 @@
 namespace iotc_ha::bus {
 namespace {
 
-sdbus::Error too_many(const std::string& method, std::size_t limit) {
-  return as_dbus_error({core::Fault::Busy, std::to_string(limit) + " calls of " + method + " are waiting already", {}});
-}
-
 std::map<std::string, std::uint64_t> as_dictionary(const core::Account& life) {
   return {
       {"boot", life.boot},
@@ -53,11 +49,14 @@ std::vector<PropertyName> differences(const core::SpoolFigures& before, const co
 }
 
 Telemetry::Telemetry(sdbus::IConnection& connection, const runtime::Loop& loop, const Requests& requests,
-                     std::function<void(const std::string&)> broken)
+                     const Broken& broken)
     : AdaptorInterfaces(connection, sdbus::ObjectPath{"/io/github/iotc_ha"}),
       loop_(loop),
       requests_(requests),
-      broken_(std::move(broken)) {
+      submits_(std::make_shared<Pending<std::uint64_t>>("Submit", k_submits_max, broken)),
+      many_submits_(std::make_shared<Pending<std::uint64_t, std::uint64_t>>("SubmitMany", k_submits_max, broken)),
+      flushes_(std::make_shared<Pending<>>("Flush", k_questions_max, broken)),
+      accounts_(std::make_shared<Pending<Lives>>("GetAccount", k_questions_max, broken)) {
   registerAdaptor();
 }
 
@@ -71,30 +70,8 @@ void Telemetry::emit_dropped(const core::Dropped& dropped) {
   emitMessagesDropped(dropped.first, dropped.last, std::string(core::name_of(dropped.reason)));
 }
 
-template <typename T, typename... Values, typename Reply>
-Answer<T> Telemetry::later(const std::shared_ptr<Pending<Values...>>& pending, sdbus::Result<Values...>&& call,
-                           Reply reply) {
-  const std::uint64_t number = pending->keep(std::move(call));
-  // Only we own the calls: while they are there, so are we.
-  return [this, calls = std::weak_ptr(pending), number, reply](core::Result<T> result) {
-    const auto alive = calls.lock();
-    if (!alive) return;
-    const auto waiting = alive->take(number);
-    if (!waiting) return;
-    try {
-      if (result) {
-        reply(*waiting, result);
-      } else {
-        waiting->returnError(as_dbus_error(result.error()));
-      }
-    } catch (const sdbus::Error& error) {
-      broken_(error.getMessage());
-    }
-  };
-}
-
 void Telemetry::Submit(sdbus::Result<std::uint64_t>&& call, std::string json, Options options) {
-  if (submits_->full()) return call.returnError(too_many("Submit", k_submits_max));
+  if (submits_->full()) return call.returnError(submits_->busy());
   auto message = read_options(options, loop_.wall_now());
   if (!message) return call.returnError(invalid_argument(message.error()));
   message->body = std::move(json);
@@ -108,7 +85,7 @@ void Telemetry::Submit(sdbus::Result<std::uint64_t>&& call, std::string json, Op
 
 void Telemetry::SubmitMany(sdbus::Result<std::uint64_t, std::uint64_t>&& call, std::vector<std::string> json,
                            Options options) {
-  if (many_submits_->full()) return call.returnError(too_many("SubmitMany", k_submits_max));
+  if (many_submits_->full()) return call.returnError(many_submits_->busy());
   if (json.empty() || json.size() > k_messages_max) {
     return call.returnError(invalid_argument("json must hold 1 to " + std::to_string(k_messages_max) +
                                              " messages, not " + std::to_string(json.size())));
@@ -128,16 +105,14 @@ void Telemetry::SubmitMany(sdbus::Result<std::uint64_t, std::uint64_t>&& call, s
 }
 
 void Telemetry::Flush(sdbus::Result<>&& call, std::uint64_t sequence, std::uint64_t timeout) {
-  if (flushes_->full()) return call.returnError(too_many("Flush", k_questions_max));
+  if (flushes_->full()) return call.returnError(flushes_->busy());
   constexpr std::chrono::microseconds k_most{k_flush_max};
   const std::chrono::microseconds limit{std::min(timeout, static_cast<std::uint64_t>(k_most.count()))};
-  requests_.flush(sequence, limit,
-                  later<void>(flushes_, std::move(call),
-                              [](const auto& waiting, const auto& /*done*/) { waiting.returnResults(); }));
+  requests_.flush(sequence, limit, later(flushes_, std::move(call)));
 }
 
 void Telemetry::GetAccount(sdbus::Result<Lives>&& call) {
-  if (accounts_->full()) return call.returnError(too_many("GetAccount", k_questions_max));
+  if (accounts_->full()) return call.returnError(accounts_->busy());
   requests_.accounts(
       later<std::vector<core::Account>>(accounts_, std::move(call), [](const auto& waiting, const auto& accounts) {
         Lives lives;

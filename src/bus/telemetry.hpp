@@ -8,9 +8,7 @@
 #include <io.github.iotc_ha.Telemetry1.hpp>
 
 #include <cstdint>
-#include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,9 +21,7 @@ namespace iotc_ha::bus {
 /// and `requests`. Every method returns at once and is answered later: a caller who waits delays no other.
 class Telemetry final : public sdbus::AdaptorInterfaces<io::github::iotc_ha::Telemetry1_adaptor> {
  public:
-  /// `broken` is told when an answer cannot be sent, because the connection is gone.
-  Telemetry(sdbus::IConnection& connection, const runtime::Loop& loop, const Requests& requests,
-            std::function<void(const std::string& why)> broken);
+  Telemetry(sdbus::IConnection& connection, const runtime::Loop& loop, const Requests& requests, const Broken& broken);
   virtual ~Telemetry();
   Telemetry(const Telemetry&) = delete;
   Telemetry& operator=(const Telemetry&) = delete;
@@ -60,18 +56,12 @@ class Telemetry final : public sdbus::AdaptorInterfaces<io::github::iotc_ha::Tel
   std::uint64_t BytesWritten() override { return requests_.figures().bytes_written; }
   std::uint32_t MessageSizeMax() override;
 
-  /// Keeps `call`, and makes the way to answer it: by `reply(call, value)`, or with an error.
-  template <typename T, typename... Values, typename Reply>
-  Answer<T> later(const std::shared_ptr<Pending<Values...>>& pending, sdbus::Result<Values...>&& call, Reply reply);
-
   const runtime::Loop& loop_;
   const Requests& requests_;
-  const std::function<void(const std::string&)> broken_;
-  std::shared_ptr<Pending<std::uint64_t>> submits_ = std::make_shared<Pending<std::uint64_t>>(k_submits_max);
-  std::shared_ptr<Pending<std::uint64_t, std::uint64_t>> many_submits_ =
-      std::make_shared<Pending<std::uint64_t, std::uint64_t>>(k_submits_max);
-  std::shared_ptr<Pending<>> flushes_ = std::make_shared<Pending<>>(k_questions_max);
-  std::shared_ptr<Pending<Lives>> accounts_ = std::make_shared<Pending<Lives>>(k_questions_max);
+  const PendingCalls<std::uint64_t> submits_;
+  const PendingCalls<std::uint64_t, std::uint64_t> many_submits_;
+  const PendingCalls<> flushes_;
+  const PendingCalls<Lives> accounts_;
 };
 
 }  // namespace iotc_ha::bus

@@ -16,7 +16,10 @@ using Command = std::function<int(Daemon&)>;
 // Each adds its subcommands to `app`; parsing the command line sets `command`.
 void add_send(CLI::App& app, Command& command);
 void add_audit(CLI::App& app, Command& command);
-void add_status(CLI::App& app, Command& command);   ///< status, history
+void add_status(CLI::App& app, Command& command);  ///< status, history
+void add_twin(CLI::App& app, Command& command);
+void add_report(CLI::App& app, Command& command);
+void add_watch(CLI::App& app, Command& command);
 void add_control(CLI::App& app, Command& command);  ///< reconnect, reprovision
 
 /// One line for people on standard error, with our name before it.

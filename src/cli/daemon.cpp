@@ -1,11 +1,13 @@
 #include "daemon.hpp"
 
-#include <io.github.iotc_ha.Agent1.hpp>
-#include <io.github.iotc_ha.Telemetry1.hpp>
-#include <sdbus-c++/sdbus-c++.h>
+#include "proxy.hpp"
+
+#include <poll.h>
 #include <sysexits.h>
 
+#include <array>
 #include <cstdlib>
+#include <deque>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -14,27 +16,16 @@ namespace iotc_ha::cli {
 namespace {
 
 constexpr std::chrono::minutes k_answer_within{1};
-constexpr std::chrono::seconds k_beyond_flush{30};  ///< the daemon gives up first, and says so
-constexpr std::string_view k_ours = "io.github.iotc_ha.Error.";
-constexpr std::string_view k_bus = "org.freedesktop.DBus.Error.";
+constexpr const char* k_dbus = "org.freedesktop.DBus";
 constexpr const char* k_members_may = "only root and members of the group iotc-ha may send telemetry";
+constexpr const char* k_members_may_report = "only root and members of the group iotc-ha may report properties";
+constexpr const char* k_members_may_claim =
+    "only root and members of the group iotc-ha may answer for properties and commands";
 constexpr const char* k_root_may = "only root may control the daemon";
 constexpr const char* k_anybody_may = "this bus lets nobody read it";
 
-#if IOTC_HA_SDBUS_MAJOR >= 2
-using BusName = sdbus::ServiceName;
-#else
-using BusName = std::string;
-#endif
-
-using Options = std::map<std::string, sdbus::Variant>;
-
-core::WallTime moment(std::uint64_t microseconds) {
-  return core::WallTime{std::chrono::microseconds{static_cast<std::int64_t>(microseconds)}};
-}
-
-Options options_of(const core::Submission& form) {
-  Options options;
+Variants options_of(const core::Submission& form) {
+  Variants options;
   if (!form.component.empty()) options.emplace("component", sdbus::Variant(form.component));
   if (!form.message_id.empty()) options.emplace("message_id", sdbus::Variant(form.message_id));
   if (!form.properties.empty()) {
@@ -46,93 +37,6 @@ Options options_of(const core::Submission& form) {
   }
   return options;
 }
-
-Outcome outcome_of(std::string_view name) {
-  const std::map<std::string_view, Outcome> ours{
-      {"Busy", Outcome::Busy},        {"InvalidPayload", Outcome::BadMessage}, {"PayloadTooLarge", Outcome::BadMessage},
-      {"SpoolFull", Outcome::NotNow}, {"StorageFailed", Outcome::NotNow},      {"TimedOut", Outcome::NotNow},
-  };
-  const std::map<std::string_view, Outcome> of_the_bus{
-      {"ServiceUnknown", Outcome::NotRunning}, {"NameHasNoOwner", Outcome::NotRunning},
-      {"AccessDenied", Outcome::NotPermitted}, {"InvalidArgs", Outcome::BadOption},
-      {"NoReply", Outcome::NoAnswer},          {"Timeout", Outcome::NoAnswer},
-      {"TimedOut", Outcome::NoAnswer},         {"Disconnected", Outcome::NoAnswer},
-      {"LimitsExceeded", Outcome::Busy},
-  };
-  const auto find = [&](const auto& outcomes, std::string_view prefix) {
-    const auto found = outcomes.find(name.substr(prefix.size()));
-    return found == outcomes.end() ? Outcome::Other : found->second;
-  };
-  if (name.starts_with(k_ours)) return find(ours, k_ours);
-  if (name.starts_with(k_bus)) return find(of_the_bus, k_bus);
-  // The name of an errno: the connection failed.
-  return name.starts_with("System.Error.") ? Outcome::NoAnswer : Outcome::Other;
-}
-
-Failure failure_of(const sdbus::Error& error, const char* who_may) {
-  const std::string& name = error.getName();
-  Failure failure{outcome_of(name), name.starts_with(k_ours) ? name.substr(k_ours.size()) : name, error.getMessage()};
-  switch (failure.outcome) {
-    case Outcome::NotRunning:
-      failure.text = "the daemon is not on the bus; is the service running? systemctl status iotc-ha";
-      break;
-    case Outcome::NotPermitted: failure.text = std::string("not permitted: ") + who_may; break;
-    case Outcome::NoAnswer: failure.text = "no answer from the daemon: " + failure.text; break;
-    default: break;
-  }
-  return failure;
-}
-
-/// The values of the properties of one interface, as they were at one moment.
-class Properties {
- public:
-  explicit Properties(Options values) : values_(std::move(values)) {}
-  template <typename T>
-  [[nodiscard]] T get(const std::string& name) const {
-    const auto found = values_.find(name);
-    if (found == values_.end() || !found->second.containsValueOfType<T>()) return {};  // a daemon older than we are
-    return found->second.get<T>();
-  }
-  [[nodiscard]] std::string text(const std::string& name) const { return get<std::string>(name); }
-  [[nodiscard]] std::uint64_t number(const std::string& name) const { return get<std::uint64_t>(name); }
-
- private:
-  Options values_;
-};
-
-/// The object of the daemon. Its signals are not asked for.
-class Proxy final
-    : public sdbus::ProxyInterfaces<io::github::iotc_ha::Agent1_proxy, io::github::iotc_ha::Telemetry1_proxy> {
- public:
-  explicit Proxy(sdbus::IConnection& connection)
-      : ProxyInterfaces(connection, BusName{"io.github.iotc_ha"}, sdbus::ObjectPath{"/io/github/iotc_ha"}) {}
-  virtual ~Proxy() = default;
-  Proxy(const Proxy&) = delete;
-  Proxy& operator=(const Proxy&) = delete;
-
-  Properties properties(const char* interface) {
-    Options values;
-    getProxy()
-        .callMethod("GetAll")
-        .onInterface("org.freedesktop.DBus.Properties")
-        .withArguments(std::string(interface))
-        .storeResultsTo(values);
-    return Properties(std::move(values));
-  }
-  void flush(std::uint64_t sequence, std::chrono::microseconds timeout) {
-    getProxy()
-        .callMethod("Flush")
-        .onInterface(Telemetry1_proxy::INTERFACE_NAME)
-        .withTimeout(timeout + k_beyond_flush)
-        .withArguments(sequence, static_cast<std::uint64_t>(timeout.count()));
-  }
-
- private:
-  void onFailedOver(const std::string& /*from*/, const std::string& /*to*/,
-                    const std::uint64_t& /*duration*/) override {}
-  void onMessagesDropped(const std::uint64_t& /*first*/, const std::uint64_t& /*last*/,
-                         const std::string& /*reason*/) override {}
-};
 
 core::Account account_of(std::map<std::string, std::uint64_t> life) {
   core::Account account;
@@ -188,10 +92,98 @@ class Daemon::Inside {
     }
   }
 
+  void listen();
+  bool wait(int interrupt, std::optional<Clock::time_point> until);
+  std::optional<Event> take();
+
  private:
+  void on_owner(const std::string& before, const std::string& now);
+  [[nodiscard]] std::string owner();
+  void handle_all();
+  void follow();
+
   std::unique_ptr<sdbus::IConnection> connection_;
+  std::deque<Event> events_;
+  bool has_come_ = false;  ///< the daemon, to the bus
+  sdbus::Slot owner_changes_;
   Proxy proxy_{*connection_};
 };
+
+void Daemon::Inside::listen() {
+  owner_changes_ = add_match(*connection_,
+                             std::string("type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                                         "member='NameOwnerChanged',arg0='") +
+                                 k_bus_name + "'",
+                             [this](auto&& message) {
+                               if (std::string_view(message.getSender()) != k_dbus) return;
+                               std::string name;
+                               std::string before;
+                               std::string now;
+                               message >> name >> before >> now;
+                               on_owner(before, now);
+                             });
+  proxy_.listen([this](Event event) { events_.push_back(std::move(event)); });
+  proxy_.set_owner(owner());
+  proxy_.read_state();
+}
+
+void Daemon::Inside::on_owner(const std::string& before, const std::string& now) {
+  if (!before.empty()) events_.emplace_back(DaemonLeft{});
+  has_come_ = !now.empty();
+  proxy_.set_owner(now);
+}
+
+std::string Daemon::Inside::owner() {
+  std::string unique_name;
+  sdbus::createProxy(*connection_, BusName{k_dbus}, sdbus::ObjectPath{"/org/freedesktop/DBus"})
+      ->callMethod("GetNameOwner")
+      .onInterface(k_dbus)
+      .withArguments(std::string(k_bus_name))
+      .storeResultsTo(unique_name);
+  return unique_name;
+}
+
+void Daemon::Inside::handle_all() {
+  while (handle_one(*connection_)) {
+  }
+  if (std::exchange(has_come_, false)) follow();
+}
+
+void Daemon::Inside::follow() {
+  events_.emplace_back(DaemonCame{});
+  try {
+    proxy_.read_state();
+  } catch (const sdbus::Error& error) {
+    // It has left again, of which the bus tells; or it is slow, and tells its state when that changes.
+    const Outcome outcome = failure_of(error, k_anybody_may).outcome;
+    if (outcome != Outcome::NotRunning && outcome != Outcome::NoAnswer) throw;
+  }
+}
+
+bool Daemon::Inside::wait(int interrupt, std::optional<Clock::time_point> until) {
+  handle_all();
+  while (events_.empty()) {
+    const auto bus = connection_->getEventLoopPollData();
+    std::array<pollfd, 2> ready{{{bus.fd, bus.events, 0}, {interrupt, POLLIN, 0}}};
+    int timeout = bus.getPollTimeout();
+    if (until) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - Clock::now()).count();
+      if (left <= 0) break;
+      if (timeout < 0 || timeout > left) timeout = static_cast<int>(left);
+    }
+    poll(ready.data(), ready.size(), timeout);
+    if (ready[1].revents != 0) return false;
+    handle_all();
+  }
+  return true;
+}
+
+std::optional<Event> Daemon::Inside::take() {
+  if (events_.empty()) return std::nullopt;
+  std::optional<Event> event = std::move(events_.front());
+  events_.pop_front();
+  return event;
+}
 
 Daemon::Daemon(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
 Daemon::Daemon(Daemon&&) noexcept = default;
@@ -291,5 +283,50 @@ Result<void> Daemon::reconnect() {
 Result<void> Daemon::reprovision() {
   return inside_->attempt(k_root_may, [](Proxy& proxy) { proxy.Reprovision(); });
 }
+
+Result<Twin> Daemon::twin() {
+  return inside_->attempt(k_anybody_may, [](Proxy& proxy) {
+    Twin twin;
+    std::tie(twin.desired, twin.version) = proxy.GetDesired();
+    twin.reported = proxy.GetReported();
+    twin.unacknowledged = proxy.Unacknowledged();
+    return twin;
+  });
+}
+
+Result<std::vector<std::string>> Daemon::unacknowledged() {
+  return inside_->attempt(k_anybody_may, [](Proxy& proxy) { return proxy.Unacknowledged(); });
+}
+
+Result<void> Daemon::report(const std::string& merge_patch) {
+  return inside_->attempt(k_members_may_report, [&](Proxy& proxy) { proxy.Report(merge_patch); });
+}
+
+Result<void> Daemon::claim_properties(const std::vector<std::string>& names) {
+  return inside_->attempt(k_members_may_claim, [&](Proxy& proxy) { proxy.claim_properties(names); });
+}
+Result<void> Daemon::claim_commands(const std::vector<std::string>& names) {
+  return inside_->attempt(k_members_may_claim, [&](Proxy& proxy) { proxy.claim_commands(names); });
+}
+
+Result<void> Daemon::acknowledge(const azure::Acknowledgement& answer) {
+  return inside_->attempt(k_members_may_claim, [&](Proxy& proxy) {
+    proxy.Acknowledge(answer.name, answer.json_value, answer.code, answer.description, answer.version);
+  });
+}
+
+Result<void> Daemon::complete(std::uint64_t id, std::int32_t status, const std::string& json_payload) {
+  return inside_->attempt(k_members_may_claim, [&](Proxy& proxy) { proxy.Complete(id, status, json_payload); });
+}
+
+Result<void> Daemon::listen() {
+  return inside_->attempt(k_anybody_may, [&](Proxy& /*proxy*/) { inside_->listen(); });
+}
+
+Result<bool> Daemon::wait(int interrupt, std::optional<Clock::time_point> until) {
+  return inside_->attempt(k_anybody_may, [&](Proxy& /*proxy*/) { return inside_->wait(interrupt, until); });
+}
+
+std::optional<Event> Daemon::take_event() { return inside_->take(); }
 
 }  // namespace iotc_ha::cli

@@ -23,6 +23,12 @@ JsonObject& JsonObject::add(const char* name, const std::vector<JsonObject>& obj
   return add_json(name, array_of(objects));
 }
 
+JsonObject& JsonObject::add(const char* name, const std::vector<std::string>& texts) {
+  std::string array;
+  for (const std::string& text : texts) array += (array.empty() ? "" : ",") + azure::quote_json(text).value_or("null");
+  return add_json(name, "[" + array + "]");
+}
+
 JsonObject& JsonObject::add_json(const char* name, const std::string& json) {
   members_ += members_.empty() ? "\"" : ",\"";
   members_.append(name).append("\":").append(json);

@@ -19,12 +19,12 @@ class JsonObject {
   JsonObject& add(const char* name, core::WallTime moment);
   JsonObject& add(const char* name, const JsonObject& object) { return add_json(name, object.text()); }
   JsonObject& add(const char* name, const std::vector<JsonObject>& objects);
+  JsonObject& add(const char* name, const std::vector<std::string>& texts);
+  JsonObject& add_json(const char* name, const std::string& json);  ///< one value
 
   [[nodiscard]] std::string text() const { return "{" + members_ + "}"; }
 
  private:
-  JsonObject& add_json(const char* name, const std::string& json);
-
   std::string members_;
 };
 

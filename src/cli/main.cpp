@@ -35,6 +35,9 @@ int main(int argc, char** argv) {
   cli::add_send(app, command);
   cli::add_audit(app, command);
   cli::add_status(app, command);
+  cli::add_twin(app, command);
+  cli::add_report(app, command);
+  cli::add_watch(app, command);
   cli::add_control(app, command);
   try {
     app.parse(argc, argv);

@@ -12,8 +12,6 @@
 namespace iotc_ha::cli {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 /// Why a message cannot even be handed over.
 std::optional<Failure> flaw_of(const Line& line) {
   if (line.cut) {

@@ -60,7 +60,15 @@ void print_figures(const core::SpoolFigures& figures) {
                             " dropped, " + std::to_string(figures.quarantined) + " quarantined");
 }
 
-JsonObject json_of(const About& about, const core::SpoolFigures& figures) {
+void print_unacknowledged(const std::vector<std::string>& names) {
+  if (names.empty()) return;
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + name;
+  print("Desired     ", count(names.size(), "property", "properties") + " not acknowledged: " + list);
+}
+
+JsonObject json_of(const About& about, const core::SpoolFigures& figures,
+                   const std::vector<std::string>& unacknowledged) {
   const core::Status& status = about.status;
   JsonObject object;
   object.add("state", status.state)
@@ -88,7 +96,8 @@ JsonObject json_of(const About& about, const core::SpoolFigures& figures) {
       .add("dropped", figures.dropped)
       .add("quarantined", figures.quarantined)
       .add("capacity", figures.capacity)
-      .add("bytes_written", figures.bytes_written);
+      .add("bytes_written", figures.bytes_written)
+      .add("unacknowledged", unacknowledged);
   return object;
 }
 
@@ -97,11 +106,14 @@ int show_status(Daemon& daemon, bool json) {
   if (!about) return fail(about.error());
   const auto figures = daemon.figures();
   if (!figures) return fail(figures.error());
+  const auto unacknowledged = daemon.unacknowledged();
+  if (!unacknowledged) return fail(unacknowledged.error());
   if (json) {
-    std::cout << json_of(*about, *figures).text() << '\n';
+    std::cout << json_of(*about, *figures, *unacknowledged).text() << '\n';
   } else {
     print_state(*about);
     print_figures(*figures);
+    print_unacknowledged(*unacknowledged);
     print("Version     ", about->version);
   }
   return EXIT_SUCCESS;

@@ -30,6 +30,9 @@ std::string_view name_of(Fault fault) noexcept {
     case Fault::PayloadTooLarge: return "PayloadTooLarge";
     case Fault::SpoolFull: return "SpoolFull";
     case Fault::MessagesDropped: return "MessagesDropped";
+    case Fault::NotClaimed: return "NotClaimed";
+    case Fault::NotConnected: return "NotConnected";
+    case Fault::AlreadyCompleted: return "AlreadyCompleted";
     case Fault::Busy: return "Busy";
     case Fault::Cancelled: return "Cancelled";
   }

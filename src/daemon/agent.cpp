@@ -18,6 +18,10 @@ constexpr auto k_worker_stuck = 60s;
 constexpr std::chrono::microseconds k_pulse_default = 5s;
 /// `systemctl stop` must end within five seconds, whatever a library does.
 constexpr auto k_stop_limit = 4s;
+/// The document that says whose twin and commands the others are.
+constexpr const char* k_device = "device";
+
+const auto k_the_store_tells = [](const core::Result<void>& /*of its trouble*/) {};
 
 }  // namespace
 
@@ -38,8 +42,14 @@ Agent::Agent(runtime::Loop& loop, runtime::Journal& journal, config::Sources sou
               {.silent = [this](core::AttemptId attempt, core::Error error) { silent(attempt, std::move(error)); },
                .dropped = [this](const core::Dropped& dropped) { bus_.messages_dropped(dropped); },
                .figures_changed = [this] { bus_.figures_changed(); }}),
-      conversation_(loop, journal, sessions_, uplink_, settings_,
-                    [this](core::AttemptId attempt, core::Error error) { silent(attempt, std::move(error)); }),
+      twin_(loop, journal, sessions_, *store_, settings_,
+            {.silent = [this](core::AttemptId attempt, core::Error error) { silent(attempt, std::move(error)); },
+             .desired_changed = [this](const core::Caller& to, const std::string& patch,
+                                       std::uint64_t version) { bus_.desired_changed(to, patch, version); },
+             .unacknowledged_changed = [this] { bus_.unacknowledged_changed(); }}),
+      commands_(loop, journal, sessions_, *store_, settings_,
+                [this](const core::Caller& to, const core::Invocation& invocation) { bus_.invoked(to, invocation); }),
+      sample_(loop, journal, uplink_, twin_, settings_),
       deadline_(loop.make_timer([this] { decide(core::event::TimeReached{}); })),
       pulse_(loop.make_timer([this] { pulse(); })),
       last_resort_(loop.make_timer([this] {
@@ -69,7 +79,9 @@ void Agent::decide(const core::Event& event) { take(core::step(supervisor_, even
 void Agent::take(core::Step step) {
   supervisor_ = std::move(step.supervisor);
   if (!std::holds_alternative<core::state::Connected>(supervisor_.state)) {
-    conversation_.session_ended();
+    sample_.session_ended();
+    twin_.session_ended();
+    commands_.session_ended();
     // A session that ends with the daemon takes telemetry for as long as it is drained.
     if (!std::holds_alternative<core::state::Stopping>(supervisor_.state)) {
       uplink_.session_ended(core::Outbox::End::Planned);
@@ -82,8 +94,8 @@ void Agent::take(core::Step step) {
 
 void Agent::publish_status() {
   bus_.publish(supervisor_.status);
-  service_manager::status(supervisor_.status.state + ": " + supervisor_.status.state_reason + " [" +
-                          conversation_.sensors() + "]");
+  service_manager::status(supervisor_.status.state + ": " + supervisor_.status.state_reason + " [" + sample_.sensors() +
+                          "]");
 }
 
 // ---- The life
@@ -95,12 +107,43 @@ std::optional<core::Assignment> Agent::remembered() {
   return std::nullopt;
 }
 
+void Agent::recall() {
+  auto documents = store_->documents();
+  if (!documents) {
+    journal_.write(Severity::Error, "cannot read what is kept of the twin: " + documents.error().what);
+    documents.emplace();
+  }
+  auto commands = store_->commands();
+  if (!commands) {
+    journal_.write(Severity::Error, "cannot read the commands that wait: " + commands.error().what);
+    commands.emplace();
+  }
+  const std::string kept_for = (*documents)[k_device];
+  if (kept_for != settings_.identity()) {
+    if (!kept_for.empty()) {
+      journal_.write(Severity::Warning, "the twin and the commands on disk are those of " + kept_for +
+                                            ", which this device is not: forgotten");
+    }
+    for (const core::DurableCommand& command : *commands) store_->complete(command.id, k_the_store_tells);
+    commands->clear();
+    documents->clear();
+    keep_identity();
+  }
+  twin_.begin(*documents);
+  commands_.begin(std::move(*commands));
+}
+
+void Agent::keep_identity() {
+  for (const auto& name : {Twin::k_reported, Twin::k_desired}) store_->keep(name, "", k_the_store_tells);
+  store_->keep(k_device, settings_.identity(), k_the_store_tells);
+}
+
 void Agent::begin() {
   journal_.write(Severity::Info, std::string{"iotc-ha "} + IOTC_HA_VERSION + " for " + settings_.config.device.id +
-                                     " in scope " + settings_.config.provisioning.id_scope + "; " +
-                                     conversation_.sensors());
+                                     " in scope " + settings_.config.provisioning.id_scope + "; " + sample_.sensors());
+  recall();
   take(core::start(remembered(), context()));
-  conversation_.begin();
+  sample_.begin();
   pulse();
   service_manager::ready();  // offline is a normal state: it can work, so it is ready
 }
@@ -119,20 +162,28 @@ void Agent::reload() {
     return service_manager::ready();
   }
   const bool differs = connection_differs(settings_, *next);
+  const bool is_another = settings_.identity() != next->identity();
   settings_ = std::move(*next);
   if (const auto level = runtime::parse_severity(settings_.config.log.level)) journal_.set_level(*level);
   journal_.write(Severity::Info, differs ? "reloaded; the connection settings have changed" : "reloaded");
   bus_.publish_model(settings_.config.device.model_id);
   decide(core::event::Reloaded{differs, remembered()});
+  if (is_another) {
+    twin_.forget();
+    commands_.forget_durables();
+    keep_identity();
+  }
   uplink_.settings_changed();
-  conversation_.settings_changed();
+  twin_.settings_changed();
+  commands_.settings_changed();
+  sample_.settings_changed();
   service_manager::ready();
 }
 
 void Agent::stop() {
   service_manager::stopping();
   last_resort_->arm(loop_.now() + k_stop_limit);
-  conversation_.stop();
+  sample_.stop();
   uplink_.stop_accepting();
   decide(core::event::StopAsked{});
 }
@@ -184,7 +235,8 @@ void Agent::on(const hub::Notice& notice) {
       // The core drops what an older attempt says; only the session that it has taken may speak.
       const auto* open = std::get_if<core::state::Connected>(&agent.supervisor_.state);
       if (open == nullptr || open->attempt != e.attempt) return;
-      agent.conversation_.session_opened(e.attempt, e.twin_json);
+      agent.twin_.session_opened(e.attempt, open->at.hub, e.twin_json);
+      agent.sample_.session_opened();
       agent.uplink_.session_opened(e.attempt, open->at.hub);
     }
     void operator()(const hub::Lost& e) const {
@@ -196,10 +248,10 @@ void Agent::on(const hub::Notice& notice) {
     }
     void operator()(const hub::Closed& e) const { agent.decide(core::event::SessionClosed{e.attempt}); }
     void operator()(const hub::TelemetryAcknowledged& e) const { agent.uplink_.on(e); }
-    void operator()(const hub::DesiredPatched& e) const { agent.conversation_.on(e); }
-    void operator()(const hub::TwinAnswered& e) const { agent.conversation_.on(e); }
-    void operator()(const hub::MethodInvoked& e) const { agent.conversation_.on(e); }
-    void operator()(const hub::CommandReceived& e) const { agent.conversation_.on(e); }
+    void operator()(const hub::DesiredPatched& e) const { agent.twin_.on(e); }
+    void operator()(const hub::TwinAnswered& e) const { agent.twin_.on(e); }
+    void operator()(const hub::MethodInvoked& e) const { agent.commands_.on(e); }
+    void operator()(const hub::CommandReceived& e) const { agent.commands_.on(e); }
     void operator()(const hub::Ignored& e) const {
       agent.journal_.write(Severity::Warning, "from the hub, and not understood: " + e.error.what);
     }
@@ -207,36 +259,67 @@ void Agent::on(const hub::Notice& notice) {
   std::visit(Visitor{*this}, notice);
 }
 
+void Agent::add_requests_of_programs(bus::Requests& requests) {
+  requests.report = [this](const std::string& patch, bus::Answer<void> answer) {
+    twin_.report(patch, std::move(answer));
+  };
+  requests.reported = [this] { return twin_.reported(); };
+  requests.desired = [this] { return twin_.desired(); };
+  requests.claim_properties = [this](const core::Caller& caller, const std::vector<std::string>& names) {
+    return twin_.claim(caller, names);
+  };
+  requests.acknowledge = [this](const core::Caller& caller, const azure::Acknowledgement& acknowledgement,
+                                bus::Answer<void> answer) {
+    twin_.acknowledge(caller, acknowledgement, std::move(answer));
+  };
+  requests.unacknowledged = [this] { return twin_.unacknowledged(); };
+  requests.claim_commands = [this](const core::Caller& caller, const std::vector<std::string>& names) {
+    return commands_.claim(caller, names);
+  };
+  requests.complete = [this](const core::Caller& caller, std::uint64_t id, std::int32_t status,
+                             const std::string& payload, bus::Answer<void> answer) {
+    commands_.complete(caller, id, status, payload, std::move(answer));
+  };
+  requests.caller_left = [this](const core::Caller& caller) {
+    twin_.caller_left(caller);
+    commands_.caller_left(caller);
+  };
+}
+
 bus::Requests Agent::requests() {
   const auto named = [](Severity severity) { return std::string{runtime::name_of(severity)}; };
-  return {
-      .reconnect = [this] { decide(core::event::ReconnectAsked{}); },
-      .reprovision = [this] { decide(core::event::ReprovisionAsked{}); },
-      .history = [this](std::uint32_t max) { return interpreter_.history(max); },
-      .log_level = [this, named] { return named(journal_.level()); },
-      .set_log_level = [this](const std::string& level) -> core::Result<void> {
-        const auto severity = runtime::parse_severity(level);
-        if (!severity) return core::fail(core::Fault::BadConfiguration, "no log level is called '" + level + "'");
-        journal_.set_level(*severity);
-        return {};
-      },
-      .log_target = [this] { return journal_.target() == runtime::Journal::Target::Journal ? "journal" : "console"; },
-      .set_log_target = [this](const std::string& target) -> core::Result<void> {
-        if (target != "journal" && target != "console" && target != "auto") {
-          return core::fail(core::Fault::BadConfiguration,
-                            "the log target is journal, console or auto, not '" + target + "'");
-        }
-        journal_.set_target(target == "console" ? runtime::Journal::Target::Console
-                                                : runtime::Journal::Target::Journal);
-        return {};
-      },
-      .submit = [this](std::vector<core::Submission> messages,
-                       bus::Answer<core::Sequences> answer) { uplink_.submit(std::move(messages), std::move(answer)); },
-      .flush = [this](std::uint64_t sequence, std::chrono::microseconds timeout,
-                      bus::Answer<void> answer) { uplink_.flush(sequence, timeout, std::move(answer)); },
-      .accounts = [this](bus::Answer<std::vector<core::Account>> answer) { store_->accounts(std::move(answer)); },
-      .figures = [this] { return store_->figures(); },
+  bus::Requests requests;
+  add_requests_of_programs(requests);
+  requests.reconnect = [this] { decide(core::event::ReconnectAsked{}); };
+  requests.reprovision = [this] { decide(core::event::ReprovisionAsked{}); };
+  requests.history = [this](std::uint32_t max) { return interpreter_.history(max); };
+  requests.log_level = [this, named] { return named(journal_.level()); };
+  requests.set_log_level = [this](const std::string& level) -> core::Result<void> {
+    const auto severity = runtime::parse_severity(level);
+    if (!severity) return core::fail(core::Fault::BadConfiguration, "no log level is called '" + level + "'");
+    journal_.set_level(*severity);
+    return {};
   };
+  requests.log_target = [this] {
+    return journal_.target() == runtime::Journal::Target::Journal ? "journal" : "console";
+  };
+  requests.set_log_target = [this](const std::string& target) -> core::Result<void> {
+    if (target != "journal" && target != "console" && target != "auto") {
+      return core::fail(core::Fault::BadConfiguration,
+                        "the log target is journal, console or auto, not '" + target + "'");
+    }
+    journal_.set_target(target == "console" ? runtime::Journal::Target::Console : runtime::Journal::Target::Journal);
+    return {};
+  };
+  requests.submit = [this](std::vector<core::Submission> messages, bus::Answer<core::Sequences> answer) {
+    uplink_.submit(std::move(messages), std::move(answer));
+  };
+  requests.flush = [this](std::uint64_t sequence, std::chrono::microseconds timeout, bus::Answer<void> answer) {
+    uplink_.flush(sequence, timeout, std::move(answer));
+  };
+  requests.accounts = [this](bus::Answer<std::vector<core::Account>> answer) { store_->accounts(std::move(answer)); };
+  requests.figures = [this] { return store_->figures(); };
+  return requests;
 }
 
 }  // namespace iotc_ha::daemon

@@ -1,8 +1,10 @@
 #pragma once
 
-#include "conversation.hpp"
+#include "commands.hpp"
 #include "interpreter.hpp"
+#include "sample.hpp"
 #include "settings.hpp"
+#include "twin.hpp"
 #include "uplink.hpp"
 
 #include <iotc_ha/bus/service.hpp>
@@ -48,7 +50,10 @@ class Agent {
   void abandon_workers();  ///< so that the process can end although one of them never comes back
   [[nodiscard]] core::Context context();
   [[nodiscard]] std::optional<core::Assignment> remembered();
+  void recall();         ///< what the last life left on disk, if it was this device's
+  void keep_identity();  ///< and nothing of the twin
   [[nodiscard]] bus::Requests requests();
+  void add_requests_of_programs(bus::Requests& requests);
 
   runtime::Loop& loop_;
   runtime::Journal& journal_;
@@ -61,7 +66,9 @@ class Agent {
   bus::Service bus_;
   Interpreter interpreter_;
   Uplink uplink_;
-  Conversation conversation_;
+  Twin twin_;
+  Commands commands_;
+  Sample sample_;
 
   std::mt19937_64 chance_{std::random_device{}()};
   core::Supervisor supervisor_{core::state::Halted{}, {}, {}};  ///< until begin()

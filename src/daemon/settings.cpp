@@ -11,6 +11,8 @@ spool::AssignmentKey Settings::assignment_key() const {
   return {config.provisioning.host, config.provisioning.id_scope, config.device.id};
 }
 
+std::string Settings::identity() const { return config.provisioning.id_scope + '/' + config.device.id; }
+
 core::Result<Settings> make_settings(config::Config config) {
   core::Result<core::Secret> key;
   if (const auto* group = std::get_if<config::GroupKey>(&config.provisioning.attestation)) {

@@ -15,6 +15,7 @@ struct Settings {
   core::Secret device_key;  ///< base64; signs the tokens for DPS and for every hub
 
   [[nodiscard]] spool::AssignmentKey assignment_key() const;
+  [[nodiscard]] std::string identity() const;  ///< "0ne00ABCDEF/device": whose twin it is, whatever the way to it
 };
 
 /// Derives what follows. Error BadCredential when the configured key cannot serve.

@@ -3,9 +3,14 @@
 #include <iotc_ha/device/sample.hpp>
 
 #include <algorithm>
+#include <optional>
 
 namespace iotc_ha::device {
 namespace {
+
+constexpr std::string_view k_echo = "echo";
+constexpr std::string_view k_set_alarm = "setAlarm";
+constexpr std::string_view k_fan_speed = "fanSpeed";
 
 MethodAnswer refuse_method(int status, std::string_view name, const std::string& why) {
   const std::string shown = '\'' + azure::one_line(name, 80) + '\'';
@@ -78,8 +83,12 @@ azure::Acknowledgement apply_fan_speed(const azure::DesiredProperty& property, D
 
 }  // namespace
 
+bool knows_method(std::string_view name) { return name == k_echo; }
+bool knows_command(std::string_view name) { return name == k_set_alarm; }
+bool knows_property(std::string_view name) { return name == k_fan_speed; }
+
 MethodAnswer answer_method(std::string_view name, std::string_view payload) {
-  if (name != "echo") return refuse_method(404, name, "this device does not have it");
+  if (!knows_method(name)) return refuse_method(404, name, "this device does not have it");
   if (payload.empty()) return {200, "null", "method echo answered 200"};
   if (const auto json = azure::compact_json(payload); !json) {
     return refuse_method(400, name, "the payload cannot be read: " + json.error().what);
@@ -87,12 +96,10 @@ MethodAnswer answer_method(std::string_view name, std::string_view payload) {
   return {200, std::string(payload), "method echo answered 200"};
 }
 
-CommandOutcome take_command(const core::Properties& properties, std::string_view payload) {
-  const auto method = std::find_if(properties.begin(), properties.end(),
-                                   [](const auto& property) { return property.first == "method-name"; });
-  if (method == properties.end()) return {false, "cloud-to-device message without a method-name: ignored"};
-  if (method->second != "setAlarm") {
-    return {false, "command '" + azure::one_line(method->second, 80) + "': ignored, this device does not have it"};
+CommandOutcome take_command(std::string_view name, std::string_view payload) {
+  if (name.empty()) return {false, "cloud-to-device message without a method-name: ignored"};
+  if (!knows_command(name)) {
+    return {false, "command '" + azure::one_line(name, 80) + "': ignored, this device does not have it"};
   }
   return set_alarm(payload);
 }
@@ -102,14 +109,15 @@ DesiredOutcome apply_desired(const azure::DesiredDocument& document) {
   outcome.journal = "desired properties, version " + std::to_string(document.version);
   std::string unknown;
   for (const azure::DesiredProperty& property : document.properties) {
-    if (property.name == "fanSpeed") {
+    if (knows_property(property.name)) {
       outcome.acknowledgements.push_back(apply_fan_speed(property, outcome, document.version));
     } else {
-      outcome.acknowledgements.push_back(acknowledge(property, 404, document.version, "unknown property"));
-      unknown += (unknown.empty() ? "" : ", ") + azure::one_line(property.name, 40);
+      outcome.unknown.push_back(property.name);
+      // The line is cut below; a document of a thousand names need not be put together for it.
+      if (unknown.size() < 400) unknown += (unknown.empty() ? "" : ", ") + azure::one_line(property.name, 40);
     }
   }
-  if (!unknown.empty()) outcome.journal += "; unknown: " + azure::one_line(unknown);
+  if (!unknown.empty()) outcome.journal += "; nobody answers for: " + azure::one_line(unknown);
   return outcome;
 }
 

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -78,15 +79,17 @@ void keep_paho_alive() {
 struct Connection::Paho {
   Endpoint endpoint;
   Sink sink;
+  Awaited awaited;
   Listener connecting;
   Listener subscribing;
   Listener publishing;
   Listener disconnecting;
   mqtt::async_client client;  // last: it goes first, and calls the listeners while it does
 
-  Paho(Endpoint where, Sink to)
+  Paho(Endpoint where, Sink to, Awaited what)
       : endpoint(std::move(where)),
         sink(std::move(to)),
+        awaited(std::move(what)),
         connecting([this](const mqtt::token&) { sink(Connected{}); },
                    [this](const mqtt::token& token) { sink(Broken{connect_error(token.get_return_code())}); }),
         subscribing([this](const mqtt::token& token) { sink(Subscribed{number_of(token)}); },
@@ -142,7 +145,24 @@ struct Connection::Paho {
       sink(Oversized{message.get_topic(), payload.size()});
       return;
     }
-    sink(Arrived{message.get_topic(), payload.empty() ? std::string() : payload.to_string()});
+    Arrived arrived{message.get_topic(), payload.empty() ? std::string() : payload.to_string(), nullptr};
+    if (!arrived.topic.starts_with(awaited.topic_start)) return sink(std::move(arrived));
+    const bool stored = awaited.receipts->await([&](std::shared_ptr<Receipt> receipt) {
+      arrived.receipt = std::move(receipt);
+      sink(std::move(arrived));
+    });
+    if (!stored) refuse();
+  }
+
+  /// Paho sends the PUBACK as soon as the message callback returns, whatever that answers: it must find nobody to send
+  /// it to. What the hub gets no PUBACK for it sends again, in the next session.
+  void refuse() const {
+    // Without the seams there is only this way to keep the hub from taking the message for stored.
+    if (!paho_seams::cut()) std::abort();
+    sink(Broken{Error{Fault::ConnectionLost,
+                      "cut the connection to " + name_of_hub(endpoint) +
+                          " because a message of the cloud could not be stored in time; the hub sends it again",
+                      {}}});
   }
 
   [[nodiscard]] Error connect_error(int return_code) const {
@@ -214,10 +234,10 @@ struct Connection::Paho {
   }
 };
 
-Connection::Connection(Endpoint endpoint, const Sink& sink) {
+Connection::Connection(Endpoint endpoint, const Sink& sink, Awaited awaited) {
   try {
     keep_paho_alive();
-    paho_ = std::make_unique<Paho>(std::move(endpoint), sink);
+    paho_ = std::make_unique<Paho>(std::move(endpoint), sink, std::move(awaited));
   } catch (const mqtt::exception& error) {
     sink(Broken{Error{Fault::HubProtocol, std::string("Paho takes no client: ") + error.what(), {}}});
   }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "receipts.hpp"
+
 #include <iotc_ha/hub/session.hpp>
 
 #include <cstddef>
@@ -20,6 +22,7 @@ struct Subscribed {
 struct Arrived {
   std::string topic;
   std::string payload;
+  std::shared_ptr<Receipt> receipt;  ///< only if Paho's thread waits for one
 };
 struct Oversized {  ///< dropped: its payload exceeds Sessions::k_payload_max
   std::string topic;
@@ -32,15 +35,23 @@ struct Disconnected {};  ///< by disconnect(): the DISCONNECT packet is out
 struct Broken {          ///< refused, failed or lost. The connection is of no further use; more of these may follow
   core::Error error;
 };
+
+/// What must not be acknowledged to the hub before it is on disk: messages on topics that begin with `topic_start`. The
+/// message callback waits there for their receipts, and cuts the connection when it gets none.
+struct Awaited {
+  std::string topic_start;
+  std::shared_ptr<Receipts> receipts;
+};
 using Happening = std::variant<Connected, Subscribed, Arrived, Oversized, Delivered, Disconnected, Broken>;
 
 /// Every member is called on the mqtt worker and none of them throws; what goes wrong comes as Broken. `sink` is called
-/// on Paho's threads with Paho's process-wide mutex held, or on the worker: it may post and nothing else.
+/// on Paho's threads with Paho's process-wide mutex held, or on the worker: it may post and nothing else. A call may
+/// take as long as a receipt, because of that mutex.
 class Connection {
  public:
   using Sink = std::function<void(Happening)>;
 
-  Connection(Endpoint endpoint, const Sink& sink);
+  Connection(Endpoint endpoint, const Sink& sink, Awaited awaited);
   /// Ends the connection if there is one. May block as long as Paho does.
   ~Connection();
   Connection(const Connection&) = delete;

@@ -4,6 +4,7 @@
 #include "paho_seams.hpp"
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <link.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -80,6 +81,25 @@ std::atomic<Expected*> expected_next = nullptr;
 // The user timeout for the connect() that follows the getaddrinfo() on the same thread.
 thread_local int user_timeout_ms = 0;
 thread_local Trouble trouble;
+// The socket from which the thread has read last.
+thread_local int reading = -1;
+
+// ---- a connection that was cut ------------------------------------------------------------------------------------
+
+// Paho's receive thread deals with an error on a socket after it has let its mutex go and got it again, and finds the
+// client by the socket's number. If the client has been destroyed in between, the next one's socket has that number,
+// and would be closed without a word. So the number of a socket that we cut stays taken until that thread waits again.
+std::atomic<int> cut_socket = -1;   // not yet closed by Paho
+std::atomic<int> kept_number = -1;  // closed; something else has its number
+thread_local bool keeping = false;
+
+void let_number_go() {
+  if (!keeping) return;
+  const bool closed = cut_socket.exchange(-1) < 0;
+  const int number = kept_number.exchange(-1);
+  if (number >= 0) ::close(number);
+  keeping = closed && number < 0;  // just being closed by another thread
+}
 
 /// The first trouble is the cause, what follows its consequence.
 void note(Where where, int error_number, std::string text) {
@@ -167,6 +187,14 @@ void expect(Expected expected) {
 
 Trouble take_trouble() { return std::exchange(trouble, Trouble{}); }
 
+bool cut() {
+  if (reading < 0) return false;
+  keeping = true;
+  cut_socket = reading;
+  // Not connected any more: then the other side has cut it.
+  return shutdown(reading, SHUT_RDWR) == 0 || errno == ENOTCONN;
+}
+
 void enable(bool on) { enabled = on; }
 
 }  // namespace iotc_ha::hub::paho_seams
@@ -178,8 +206,20 @@ extern "C" {
 int poll(pollfd* fds, nfds_t count, int timeout) {
   static auto* const real = seams::next<seams::Poll>("poll");
   if (!seams::is_paho(__builtin_return_address(0))) return real(fds, count, timeout);
+  seams::let_number_go();
   if (timeout == 0) return seams::look_for_writable(real, fds, count);
   return seams::wait_for_readable(real, fds, count, timeout);
+}
+
+int close(int fd) {
+  static auto* const real = seams::next<int(int)>("close");
+  int cut = fd;
+  if (!seams::is_paho(__builtin_return_address(0)) || !seams::cut_socket.compare_exchange_strong(cut, -1)) {
+    return real(fd);
+  }
+  if (dup3(seams::bell(), fd, O_CLOEXEC) < 0) return real(fd);
+  seams::kept_number = fd;
+  return 0;
 }
 
 int usleep(useconds_t microseconds) {
@@ -245,6 +285,12 @@ int getsockopt(int fd, int level, int name, void* value, socklen_t* length) noex
   if (result == 0 && *length == sizeof error) std::memcpy(&error, value, sizeof error);
   if (error != 0) seams::note(seams::Where::Tcp, error, {});
   return result;
+}
+
+int SSL_read(SSL* tls, void* buffer, int size) {
+  static auto* const real = seams::next<int(SSL*, void*, int)>("SSL_read");
+  if (seams::is_paho(__builtin_return_address(0))) seams::reading = SSL_get_fd(tls);
+  return real(tls, buffer, size);
 }
 
 int SSL_get_error(const SSL* tls, int returned) {

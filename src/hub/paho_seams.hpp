@@ -4,9 +4,9 @@
 #include <string>
 
 /// A few functions of libc and OpenSSL that this executable defines itself, so that Paho's calls of them arrive here:
-/// poll, usleep, getaddrinfo, connect, getsockopt, SSL_get_error, X509_check_host, X509_check_ip_asc. A call that does
-/// not come from the code of libpaho-mqtt3as goes to the real function, unchanged: libcurl, sdbus-c++ and our own loop
-/// live in the same process.
+/// poll, close, usleep, getaddrinfo, connect, getsockopt, SSL_read, SSL_get_error, X509_check_host, X509_check_ip_asc.
+/// A call that does not come from the code of libpaho-mqtt3as goes to the real function, unchanged: libcurl, sdbus-c++
+/// and our own loop live in the same process.
 ///
 /// What this is for, and what it cannot be had for otherwise (Paho C 1.3.12 and 1.3.14):
 /// - Its receive thread polls for up to 1 s, sees a socket that joins meanwhile only afterwards, does not look for the
@@ -16,9 +16,14 @@
 ///   resolved before.
 /// - It sets no socket option and gives no access to its sockets. Here they get TCP_NODELAY and TCP_USER_TIMEOUT.
 /// - It reports every failed connection as "-1". Here we note what the socket and OpenSSL had to say.
+/// - It acknowledges a message when the callback that takes it returns, and nothing that the callback could answer
+/// keeps
+///   it from that. Here we note which socket a thread reads from, so that the callback can cut the connection first.
+///   The callback is called by the thread that has just read the message, with Paho's mutex held, under which Paho
+///   closes its sockets: the descriptor can be no other's by then, also when there are several connections.
 ///
 /// Without it (Paho linked statically, or a linker that does not export the functions to shared libraries) everything
-/// works, slowly and with less to say.
+/// works, slowly and with less to say; but a message that must not be acknowledged ends the process.
 namespace iotc_ha::hub::paho_seams {
 
 /// The connection that Paho is about to be asked for. Worker thread, before each connect.
@@ -45,6 +50,11 @@ struct Trouble {
 };
 /// Answers and forgets it. For Paho's callbacks, which run on the thread that met the trouble.
 [[nodiscard]] Trouble take_trouble();
+
+/// Ends the connection from which the present thread has read last, for both directions, so that nothing that Paho is
+/// about to send on it reaches the other side. Paho finds out by itself. False when it is not known. For Paho's message
+/// callback.
+[[nodiscard]] bool cut();
 
 /// For the benchmark that compares: false lets every call through to the real function. Not while Paho is connecting.
 void enable(bool on);

@@ -1,5 +1,7 @@
 #include "connection.hpp"
+#include "gate.hpp"
 #include "lookups.hpp"
+#include "receipts.hpp"
 #include "session_state.hpp"
 
 #include <iotc_ha/azure/mqtt.hpp>
@@ -7,7 +9,6 @@
 #include <iotc_ha/runtime/worker.hpp>
 
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <functional>
 #include <future>
@@ -16,7 +17,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -29,37 +29,12 @@ using core::Fault;
 using std::chrono::milliseconds;
 
 constexpr std::size_t k_jobs_max = 1'024;  // for the worker: more wait only if Paho hangs
-constexpr std::size_t k_held_max = 512;    // messages that a hub may send before it answers the twin; it keeps 50 C2D
+constexpr std::size_t k_held_max = 512;    // messages that a hub may send before it answers the twin
 constexpr milliseconds k_disconnect_max{500};
 
 /// What the worker owns. Only its jobs touch it.
 struct Bench {
   std::unique_ptr<Connection> connection;
-};
-
-/// The way from Paho's threads to the loop. It is shut when we go, because a Paho that hung may come back later than
-/// the loop lives.
-class Gate {
- public:
-  explicit Gate(runtime::Loop& loop) : loop_(loop) {}
-
-  void post(runtime::Task task) {
-    ++inside_;
-    if (open_) loop_.post(std::move(task));
-    --inside_;
-  }
-  /// Waits for who is passing through.
-  void shut(milliseconds limit) {
-    open_ = false;
-    for (const auto end = std::chrono::steady_clock::now() + limit; inside_ > 0; std::this_thread::yield()) {
-      if (std::chrono::steady_clock::now() > end) return;
-    }
-  }
-
- private:
-  runtime::Loop& loop_;
-  std::atomic<bool> open_ = true;
-  std::atomic<int> inside_ = 0;
 };
 
 }  // namespace
@@ -100,8 +75,17 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
     const core::Instant deadline = loop.now() + endpoint.timeout;
     const auto host = host_to_resolve(endpoint);
     auto filters = azure::hub_subscriptions(endpoint.assignment.device_id);
-    session.emplace(
-        Session{attempt, std::move(endpoint), std::move(filters), Phase::Resolving, deadline, {}, {}, {}, {}, {}});
+    session.emplace(Session{attempt,
+                            std::move(endpoint),
+                            std::move(filters),
+                            Phase::Resolving,
+                            deadline,
+                            {},
+                            {},
+                            {},
+                            {},
+                            {},
+                            std::make_shared<Receipts>(k_receipt_max)});
     timer->arm(deadline);
     if (!host) return end_from_a_call(host.error());
     if (!lookups.ask(*host)) {
@@ -119,8 +103,10 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
         if (self && self->session && self->session->attempt == attempt) self->happened(std::move(what));
       });
     };
-    on_worker([bench = bench, endpoint = session->endpoint, address = *found, sink = std::move(sink)] {
-      bench->connection = std::make_unique<Connection>(endpoint, sink);
+    Awaited awaited{c2d_topic_of(session->filters.front()), session->receipts};
+    on_worker([bench = bench, endpoint = session->endpoint, address = *found, sink = std::move(sink),
+               awaited = std::move(awaited)] {
+      bench->connection = std::make_unique<Connection>(endpoint, sink, awaited);
       bench->connection->connect(address);
     });
   }
@@ -148,8 +134,11 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
 
   void on(Arrived event) {
     auto topic = azure::parse_inbound_topic(event.topic, session->endpoint.assignment.device_id);
-    if (!topic) return deliver(Ignored{session->attempt, topic.error()});
-    std::visit([&](auto& each) { take(std::move(each), std::move(event.payload)); }, *topic);
+    if (!topic) {
+      if (event.receipt) event.receipt->stored();  // else it would come for ever
+      return deliver(Ignored{session->attempt, topic.error()});
+    }
+    std::visit([&](auto& each) { take(std::move(each), std::move(event)); }, *topic);
   }
 
   void on(const Oversized& event) {
@@ -177,27 +166,29 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
     lose(std::move(event.error));
   }
 
-  void take(const azure::TwinResponse& response, std::string payload) {
+  void take(const azure::TwinResponse& response, Arrived event) {
     const auto rid = rid_of(response.rid);
     if (session->phase == Phase::ReadingTwin && rid == k_opening_rid)
-      return opened(response.status, std::move(payload));
+      return opened(response.status, std::move(event.payload));
     if (!rid || session->asked.erase(*rid) == 0) {
       return deliver(Ignored{session->attempt,
                              Error{Fault::HubProtocol,
                                    "an answer about the twin that nobody asked for, $rid=" + response.rid.substr(0, 64),
                                    {}}});
     }
-    deliver(TwinAnswered{session->attempt, *rid, response.status, std::move(payload)});
+    deliver(TwinAnswered{session->attempt, *rid, response.status, std::move(event.payload)});
     disconnect_when_drained();
   }
-  void take(azure::DesiredPatch /*topic*/, std::string payload) {
-    deliver(DesiredPatched{session->attempt, std::move(payload)});
+  void take(azure::DesiredPatch /*topic*/, Arrived event) {
+    deliver(DesiredPatched{session->attempt, std::move(event.payload)});
   }
-  void take(azure::MethodRequest request, std::string payload) {
-    deliver(MethodInvoked{session->attempt, std::move(request.name), std::move(request.rid), std::move(payload)});
+  void take(azure::MethodRequest request, Arrived event) {
+    deliver(MethodInvoked{session->attempt, std::move(request.name), std::move(request.rid), std::move(event.payload)});
   }
-  void take(azure::CloudMessage message, std::string payload) {
-    deliver(CommandReceived{session->attempt, std::move(message.properties), std::move(payload)});
+  /// At once, also before Opened: Paho stands still until the receipt is given, and the twin would never come.
+  void take(azure::CloudMessage message, Arrived event) {
+    on_notice(CommandReceived{session->attempt, std::move(message.properties), std::move(event.payload),
+                              std::move(event.receipt)});
   }
 
   void opened(int status, std::string twin) {
@@ -291,17 +282,22 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
     });
   }
 
-  /// Answers what remains to be told: the last word, and before it what was held back, because the C2D messages in that
-  /// are acknowledged to the hub already and do not come again.
+  /// Answers what remains to be told: the last word, and before it what was held back, so that nothing that the hub has
+  /// sent is gone without a word.
   [[nodiscard]] std::vector<Notice> forget(Notice last_word) {
     std::vector<Notice> words = std::exchange(session->held, {});
     words.push_back(std::move(last_word));
-    session.reset();
+    end_session();
     timer->disarm();
     // If the worker takes no more jobs it hangs in Paho; the next one it does take replaces the connection anyway.
     static_cast<void>(mqtt.post([bench = bench] { bench->connection.reset(); }));
     if (auto next = std::exchange(successor, std::nullopt)) begin(next->attempt, std::move(next->endpoint));
     return words;
+  }
+
+  void end_session() {
+    if (session) session->receipts->close();
+    session.reset();
   }
 
   // ---- the way to Paho -----------------------------------------------------------------------------------------
@@ -345,7 +341,7 @@ Sessions::Sessions(runtime::Loop& loop, std::function<void(Notice)> on_notice)
     : inside_(std::make_shared<Inside>(loop, std::move(on_notice))) {}
 
 Sessions::~Sessions() {
-  inside_->session.reset();
+  inside_->end_session();
   inside_->successor.reset();
   if (!inside_->abandoned && !inside_->end_worker(k_end_max)) abandon();
   inside_->gate->shut(k_end_max);
@@ -379,7 +375,7 @@ void Sessions::get_twin(core::AttemptId attempt, std::uint64_t rid) {
 }
 
 void Sessions::answer_method(core::AttemptId attempt, const std::string& rid, int status, std::string json) {
-  if (!inside_->is(Phase::Open, attempt)) return;
+  if (!inside_->is(Phase::Open, attempt) && !inside_->is(Phase::Draining, attempt)) return;
   inside_->publish(k_unwatched, azure::method_response_topic(status, rid), std::move(json), 0);
 }
 
@@ -392,6 +388,7 @@ std::optional<std::chrono::microseconds> Sessions::stuck_for() const { return in
 
 void Sessions::abandon() {
   inside_->abandoned = true;
+  if (inside_->session) inside_->session->receipts->close();
   inside_->mqtt.abandon();
 }
 

@@ -25,6 +25,8 @@ std::optional<std::uint64_t> rid_of(std::string_view text) {
   return value;
 }
 
+std::string c2d_topic_of(const std::string& filter) { return filter.substr(0, filter.rfind('/')); }
+
 std::string in_seconds(std::chrono::milliseconds time) {
   const auto tenths = time.count() / 100;
   return std::to_string(tenths / 10) + (tenths % 10 == 0 ? "" : '.' + std::to_string(tenths % 10)) + " s";

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "receipts.hpp"
+
 #include <iotc_ha/core/time.hpp>
 #include <iotc_ha/hub/session.hpp>
 
@@ -7,6 +9,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -43,7 +46,8 @@ struct Session {
   std::uint32_t last_delivery = k_unwatched;
   std::map<std::uint32_t, std::uint64_t> in_flight;  ///< delivery to sequence
   std::set<std::uint64_t> asked;                     ///< rids of twin requests without an answer
-  std::vector<Notice> held;                          ///< what came before Opened
+  std::vector<Notice> held;                          ///< what came before Opened, but for C2D
+  std::shared_ptr<Receipts> receipts;                ///< for which Paho's thread may be waiting
 };
 
 /// A session that waits for the one before it to take its leave.
@@ -54,6 +58,8 @@ struct Successor {
 
 /// Ours are numbers; nothing for one that is not.
 [[nodiscard]] std::optional<std::uint64_t> rid_of(std::string_view text);
+/// What topics of C2D messages begin with: the filter without its "/#".
+[[nodiscard]] std::string c2d_topic_of(const std::string& filter);
 /// "2.5 s"
 [[nodiscard]] std::string in_seconds(std::chrono::milliseconds time);
 

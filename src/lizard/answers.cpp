@@ -1,6 +1,7 @@
 #include "answers.hpp"
 
 #include "configuration.hpp"
+#include "hex.hpp"
 #include "network.hpp"
 #include "record_json.hpp"
 
@@ -118,8 +119,14 @@ void move(Lizard& lizard, const json& request, Reply& reply) {
   }));
 }
 
+/// What stands under `key`, or any bytes that stand under "hex".
+std::string bytes(const json& request, const char* key) {
+  return request.contains("hex") ? from_hex(text(request, "hex")).value_or("") : text(request, key);
+}
+
 void throttle(Lizard& lizard, const json& request, Reply& reply) {
   lizard.with_cloud([&](Cloud& cloud, DpsService& dps, core::WallTime now) {
+    if (request.value("twins", false)) return cloud.throttle_twins(!request.value("off", false), now);
     if (request.value("off", false)) {
       dps.unthrottle();
       cloud.note(now, "unthrottled", "", "dps", "");
@@ -153,8 +160,14 @@ void twin(Lizard& lizard, const json& request, Reply& reply) {
 }
 
 void desired(Lizard& lizard, const json& request, Reply& reply) {
+  if (request.contains("hex")) {
+    return say_done(reply, lizard.with_cloud([&](Cloud& cloud, DpsService&, core::WallTime) {
+      return cloud.push_garbage(text(request, "device"), bytes(request, "patch"));
+    }));
+  }
   const auto version = lizard.with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
-    return cloud.patch_desired(text(request, "device"), text(request, "patch"), now);
+    return cloud.patch_desired(text(request, "device"), text(request, "patch"), now,
+                               request.value("lost", false) ? Cloud::Push::Lost : Cloud::Push::Sent);
   });
   if (!version) return say_error(reply, version.error().what);
   say(reply, {{"version", *version}});
@@ -163,7 +176,7 @@ void desired(Lizard& lizard, const json& request, Reply& reply) {
 void command(Lizard& lizard, const json& request, Reply& reply) {
   const auto answer = lizard.call_device({.device = text(request, "device"),
                                           .method = text(request, "method"),
-                                          .payload = text(request, "payload"),
+                                          .payload = bytes(request, "payload"),
                                           .answer_limit = milliseconds(request.value("timeout_ms", 30'000))},
                                          [&reply] { return reply.asker_is_gone(); });
   if (!answer) return say_error(reply, answer.error().what);
@@ -179,7 +192,8 @@ void c2d(Lizard& lizard, const json& request, Reply& reply) {
     properties.emplace_back(property.at(0).get<std::string>(), property.at(1).get<std::string>());
   }
   const auto mid = lizard.with_cloud([&](Cloud& cloud, DpsService&, core::WallTime now) {
-    return cloud.send(text(request, "device"), text(request, "body"), std::move(properties), now);
+    return cloud.send(text(request, "device"), bytes(request, "body"), std::move(properties),
+                      text(request, "message_id"), now);
   });
   if (!mid) return say_error(reply, mid.error().what);
   say(reply, {{"mid", *mid}});

@@ -238,7 +238,7 @@ std::variant<HttpAnswer, CommandOrder> CentralApi::command(const Device& device,
   }
   if (!durable) return order;
 
-  const auto mid = cloud_.send(device.id, order.request, {{"method-name", order.method}}, now);
+  const auto mid = cloud_.send(device.id, order.request, {{"method-name", order.method}}, "", now);
   if (!mid) return central_error(422, "UnprocessableContent", mid.error().what, now);
   const json execution{{"id", *mid}, {"request", json::parse(order.request)}};
   remember(order.device, order.method, execution.dump());

@@ -99,6 +99,11 @@ void Cloud::poison(std::string text, core::WallTime now) {
   note(now, poison_.empty() ? "unpoisoned" : "poison", "", "", poison_);
 }
 
+void Cloud::throttle_twins(bool on, core::WallTime now) {
+  twins_throttled_ = on;
+  note(now, on ? "throttled" : "unthrottled", "", "", "twins");
+}
+
 void Cloud::started(std::size_t hub, core::WallTime now) {
   sessions_lost(hub, now);
   ++hubs_[hub].incarnation;
@@ -164,7 +169,10 @@ const Hub& Cloud::assign(const std::string& id, core::WallTime now) {
 void Cloud::reassign(Device& device, std::size_t hub, core::WallTime now, std::string why) {
   device.assigned = hub;
   device.updated = now;
-  device.substatus = hub == device.home ? "reprovisionedToInitialAssignment" : "deviceDataMigrated";
+  device.substatus = hub == device.home      ? "reprovisionedToInitialAssignment"
+                     : settings_.fresh_twins ? "deviceDataReset"
+                                             : "deviceDataMigrated";
+  if (settings_.fresh_twins) device.twin = Twin{};
   if (device.session && device.session->hub != hub) kick(device);
   note(now, "moved", device.id, hubs_[hub].name, std::move(why));
 }
@@ -219,7 +227,8 @@ core::Result<std::string> Cloud::twin_of(const std::string& id) const {
   return found->second.twin.document();
 }
 
-core::Result<std::uint64_t> Cloud::patch_desired(const std::string& id, std::string_view patch, core::WallTime now) {
+core::Result<std::uint64_t> Cloud::patch_desired(const std::string& id, std::string_view patch, core::WallTime now,
+                                                 Push push) {
   auto found = find(id);
   if (!found) return tl::unexpected(found.error());
   Device& device = **found;
@@ -228,7 +237,7 @@ core::Result<std::uint64_t> Cloud::patch_desired(const std::string& id, std::str
   const std::uint64_t version = device.twin.desired_version();
   const bool online = device.session && device.session->desired;
   note(now, "desired", id, online ? hubs_[device.session->hub].name : "", "version " + std::to_string(version));
-  if (online) {
+  if (online && push == Push::Sent) {
     order(device.session->hub, {.kind = FrameKind::Send,
                                 .connection = device.session->connection,
                                 .name = id,
@@ -238,8 +247,24 @@ core::Result<std::uint64_t> Cloud::patch_desired(const std::string& id, std::str
   return version;
 }
 
+core::Result<void> Cloud::push_garbage(const std::string& id, std::string patch) {
+  auto found = find(id);
+  if (!found) return tl::unexpected(found.error());
+  const Device& device = **found;
+  if (!device.session || !device.session->desired) {
+    return core::fail(core::Fault::Unreachable, "device '" + id + "' does not listen to desired properties");
+  }
+  const std::string version = std::to_string(device.twin.desired_version() + 1);
+  order(device.session->hub, {.kind = FrameKind::Send,
+                              .connection = device.session->connection,
+                              .name = id,
+                              .topic = "$iothub/twin/PATCH/properties/desired/?$version=" + version,
+                              .body = std::move(patch)});
+  return {};
+}
+
 core::Result<std::string> Cloud::send(const std::string& id, std::string body, core::Properties properties,
-                                      core::WallTime now) {
+                                      const std::string& message_id, core::WallTime now) {
   auto found = find(id);
   if (!found) return tl::unexpected(found.error());
   Device& device = **found;
@@ -247,7 +272,8 @@ core::Result<std::string> Cloud::send(const std::string& id, std::string body, c
     return core::fail(core::Fault::InvalidPayload,
                       "device '" + id + "' has " + std::to_string(k_cloud_messages_max) + " messages waiting already");
   }
-  CloudMessage message{.mid = random_uuid(), .topic = {}, .body = std::move(body), .handed_to = {}};
+  CloudMessage message{
+      .mid = message_id.empty() ? random_uuid() : message_id, .topic = {}, .body = std::move(body), .handed_to = {}};
   core::Properties bag{{"$.mid", message.mid}, {"$.to", "/devices/" + id + "/messages/deviceBound"}};
   std::ranges::move(properties, std::back_inserter(bag));
   bag.emplace_back("iothub-ack", "none");

@@ -98,6 +98,8 @@ class Cloud {
   void revive(std::size_t hub, core::WallTime now);
   /// Every hub closes the connection of a device that sends a body with this text in it; "": none does any more.
   void poison(std::string text, core::WallTime now);
+  /// Every hub answers 429 to reported properties, which are not taken.
+  void throttle_twins(bool on, core::WallTime now);
   [[nodiscard]] const std::string& poison() const noexcept { return poison_; }
   /// A mosquitto process was started for this hub; all sessions with the one before are over.
   void started(std::size_t hub, core::WallTime now);
@@ -123,11 +125,15 @@ class Cloud {
   [[nodiscard]] core::Result<std::size_t> fail_back(const std::string& id, core::WallTime now);
   [[nodiscard]] core::Result<void> set_enabled(const std::string& id, bool enabled, core::WallTime now);
   [[nodiscard]] core::Result<std::string> twin_of(const std::string& id) const;
+  /// Lost: the device is not told, as by a hub that loses a patch on the way.
+  enum class Push : std::uint8_t { Sent, Lost };
   [[nodiscard]] core::Result<std::uint64_t> patch_desired(const std::string& id, std::string_view patch,
-                                                          core::WallTime now);
-  /// Queues a message to a device. Returns its id.
+                                                          core::WallTime now, Push push = Push::Sent);
+  /// Sends a device a desired patch that no twin would have taken. Nothing is changed by it.
+  [[nodiscard]] core::Result<void> push_garbage(const std::string& id, std::string patch);
+  /// Queues a message to a device, with this message id or, "", a new one. Returns the id.
   [[nodiscard]] core::Result<std::string> send(const std::string& id, std::string body, core::Properties properties,
-                                               core::WallTime now);
+                                               const std::string& message_id, core::WallTime now);
   /// Calls a direct method. The answer is there when answer_to(request) says so. Error Unreachable: the device is
   /// not connected, or does not listen to methods.
   [[nodiscard]] core::Result<std::uint64_t> call(const std::string& id, const std::string& method, std::string payload,
@@ -180,6 +186,7 @@ class Cloud {
   const Settings& settings_;
   std::vector<Hub> hubs_;
   std::string poison_;
+  bool twins_throttled_ = false;
   std::map<std::string, Device, std::less<>> devices_;
   std::map<std::pair<std::size_t, std::uint64_t>, std::string> device_of_connection_;
   std::multimap<core::WallTime, Timer> timers_;

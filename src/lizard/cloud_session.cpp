@@ -18,6 +18,7 @@ constexpr std::uint8_t k_bad_user_name = 4;
 constexpr std::uint8_t k_not_authorized = 5;
 constexpr int k_argument_invalid = 400004;
 constexpr int k_too_large = 413001;
+constexpr int k_throttled = 429001;
 /// No real token lives longer; a timer for year 9999 would overflow the clock.
 constexpr std::chrono::hours k_session_life_max{24 * 366};
 
@@ -153,7 +154,12 @@ void Cloud::published(Device& device, const Frame& frame, core::WallTime now) {
   std::string status = "200";
   std::string version;
   std::string body;
-  if (frame.topic.starts_with("$iothub/twin/GET/")) {
+  const bool is_get = frame.topic.starts_with("$iothub/twin/GET/");
+  if (twins_throttled_) {
+    status = "429";
+    body = error_body(k_throttled, "Operations are being throttled for the device.", now);
+    note(now, is_get ? "twin" : "reported", device.id, hubs_[device.session->hub].name, "429");
+  } else if (is_get) {
     body = device.twin.document();
   } else if (const auto patched = device.twin.patch_reported(frame.body, now)) {
     status = "204";

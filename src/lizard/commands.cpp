@@ -3,6 +3,7 @@
 #include "configuration.hpp"
 #include "control.hpp"
 #include "files.hpp"
+#include "hex.hpp"
 #include "print.hpp"
 #include "run.hpp"
 #include "run_options.hpp"
@@ -71,6 +72,8 @@ class CommandLine {
   void on(CLI::App* command, std::function<int()> action) {
     command->callback([this, action = std::move(action)] { status_ = action(); });
   }
+  /// Adds the payload under this key, or what stands in the file, and sends the request.
+  int request_with(ordered_json question, const char* key, const std::function<void(const ordered_json&)>& show) const;
   void add_run();
   void add_config();
   void add_attacks();
@@ -104,7 +107,11 @@ class CommandLine {
   std::int64_t for_s_ = 0;
   std::uint64_t since_ = 0;
   std::uint64_t limit_ = 0;
+  std::string file_;
+  std::string message_id_;
   bool off_ = false;
+  bool twins_ = false;
+  bool lost_ = false;
   bool follow_ = false;
   bool count_ = false;
 };
@@ -126,6 +133,17 @@ CLI::App* CommandLine::add(const std::string& name, const std::string& descripti
   command->add_option("--state-dir", common_.state_dir, "Where the lizard keeps its state (also IOTC_HA_LIZARD_STATE)");
   command->add_flag("--json", common_.json, "Print JSON");
   return command;
+}
+
+int CommandLine::request_with(ordered_json question, const char* key,
+                              const std::function<void(const ordered_json&)>& show) const {
+  question[key] = payload_;
+  if (!file_.empty()) {
+    const auto bytes = read_file(file_);
+    if (!bytes) return fail(common_, bytes.error().what);
+    question["hex"] = to_hex(*bytes);
+  }
+  return request(common_, question, show);
 }
 
 void CommandLine::add_run() {
@@ -185,15 +203,17 @@ void CommandLine::add_attacks() {
   revive->add_option("hub", hub_, "hub-a, hub-b ..., dps or all")->required();
   on(revive, [this] { return request(common_, {{"command", "revive"}, {"target", hub_}}, say_nothing); });
 
-  CLI::App* throttle = add("throttle", "Let DPS answer 429");
+  CLI::App* throttle = add("throttle", "Let DPS answer 429, or hubs about twins");
   throttle->add_option("--retry-after", throttle_retry_after_s_, "Seconds said in Retry-After")
       ->check(CLI::Range(std::int64_t{0}, std::int64_t{86400}))
       ->capture_default_str();
   auto* span = throttle->add_option("--for", for_s_, "Seconds after which it ends (default: with --off)")
                    ->check(CLI::Range(std::int64_t{1}, std::int64_t{86400}));
   throttle->add_flag("--off", off_, "End it")->excludes(span);
+  throttle->add_flag("--twins", twins_, "Hubs, until --twins --off")->excludes(span);
   on(throttle, [this] {
-    ordered_json question{{"command", "throttle"}, {"off", off_}, {"retry_after", throttle_retry_after_s_}};
+    ordered_json question{
+        {"command", "throttle"}, {"off", off_}, {"twins", twins_}, {"retry_after", throttle_retry_after_s_}};
     if (for_s_ > 0) question["for"] = for_s_;
     return request(common_, question, say_nothing);
   });
@@ -232,10 +252,15 @@ void CommandLine::add_devices() {
 void CommandLine::add_twins() {
   CLI::App* desired = add("desired", "Change desired properties");
   desired->add_option("device", device_, "Device id")->required();
-  desired->add_option("json", payload_, "Merge patch, e.g. '{\"fanSpeed\":42}'")->required();
+  auto* patch = desired->add_option("json", payload_, "Merge patch, e.g. '{\"fanSpeed\":42}'");
+  desired->add_option("--file", file_, "Send the device what stands in this file, and leave the twin as it is")
+      ->excludes(patch);
+  desired->add_flag("--lost", lost_, "Do not tell the device, as a hub that loses the patch")->excludes("--file");
   on(desired, [this] {
-    return request(common_, {{"command", "desired"}, {"device", device_}, {"patch", payload_}},
-                   [](const ordered_json& answer) { std::cout << "version " << answer.at("version") << "\n"; });
+    return request_with({{"command", "desired"}, {"device", device_}, {"lost", lost_}}, "patch",
+                        [](const ordered_json& answer) {
+                          if (answer.contains("version")) std::cout << "version " << answer["version"] << "\n";
+                        });
   });
   CLI::App* twin = add("twin", "Print a device's twin");
   twin->add_option("device", device_, "Device id")->required();
@@ -249,24 +274,24 @@ void CommandLine::add_messages() {
   CLI::App* command = add("command", "Call a direct method and wait for the answer");
   command->add_option("device", device_, "Device id")->required();
   command->add_option("name", name_, "Method, e.g. echo")->required();
-  command->add_option("json", payload_, "Payload");
+  auto* payload = command->add_option("json", payload_, "Payload");
+  command->add_option("--file", file_, "A file with the payload, whatever it is")->excludes(payload);
   command->add_option("--timeout", timeout_s_, "Seconds to wait")->check(CLI::Range(0.1, 300.0))->capture_default_str();
   on(command, [this] {
     if (!payload_.empty() && !ordered_json::accept(payload_)) return fail(common_, "the payload is not JSON");
     const auto timeout_ms = static_cast<std::int64_t>(timeout_s_ * 1000);
-    const ordered_json question{{"command", "command"},
-                                {"device", device_},
-                                {"method", name_},
-                                {"payload", payload_},
-                                {"timeout_ms", timeout_ms}};
-    return request(common_, question, [](const ordered_json& answer) {
+    const ordered_json question{
+        {"command", "command"}, {"device", device_}, {"method", name_}, {"timeout_ms", timeout_ms}};
+    return request_with(question, "payload", [](const ordered_json& answer) {
       std::cout << answer.at("status") << " " << answer.at("payload").dump() << "\n";
     });
   });
 
   CLI::App* c2d = add("c2d", "Queue a message to a device (an offline command of IoT Central)");
   c2d->add_option("device", device_, "Device id")->required();
-  c2d->add_option("json", payload_, "Body, e.g. '\"14:30\"'")->required();
+  auto* body = c2d->add_option("json", payload_, "Body, e.g. '\"14:30\"'");
+  c2d->add_option("--file", file_, "A file with the body, whatever it is")->excludes(body);
+  c2d->add_option("--message-id", message_id_, "Its id (default: a new one)");
   c2d->add_option("--method-name", method_name_, "The command, e.g. setAlarm");
   c2d->add_option("--property", properties_, "Application property, key=value (may be repeated)");
   on(c2d, [this] {
@@ -277,8 +302,10 @@ void CommandLine::add_messages() {
       if (at == std::string::npos || at == 0) return fail(common_, "--property '" + property + "': expected key=value");
       properties.push_back({property.substr(0, at), property.substr(at + 1)});
     }
-    return request(common_, {{"command", "c2d"}, {"device", device_}, {"body", payload_}, {"properties", properties}},
-                   [](const ordered_json& answer) { std::cout << answer.at("mid").get<std::string>() << "\n"; });
+    const ordered_json question{
+        {"command", "c2d"}, {"device", device_}, {"message_id", message_id_}, {"properties", properties}};
+    return request_with(question, "body",
+                        [](const ordered_json& answer) { std::cout << answer.at("mid").get<std::string>() << "\n"; });
   });
 }
 

@@ -15,7 +15,7 @@
 namespace iotc_ha::lizard {
 namespace {
 
-constexpr std::size_t k_request_bytes_max = 1UL << 20U;
+constexpr std::size_t k_request_bytes_max = 32UL << 20U;
 constexpr std::size_t k_conversations_max = 64;
 constexpr int k_request_timeout_ms = 5000;
 

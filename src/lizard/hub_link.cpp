@@ -13,7 +13,7 @@ namespace iotc_ha::lizard {
 namespace {
 
 /// A stopped hub reads nothing; what is meant for it is thrown away with its process.
-constexpr std::size_t k_outgoing_bytes_max = 16UL * 1024 * 1024;
+constexpr std::size_t k_outgoing_bytes_max = 32UL * 1024 * 1024;
 
 void signal_event(int fd) {
   const std::uint64_t one = 1;

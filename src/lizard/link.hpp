@@ -39,8 +39,9 @@ struct Frame {
   std::string body{};
 };
 
-/// Larger than the largest thing MQTT can carry into a hub (a message of 256 KiB and its topic), with room to spare.
-inline constexpr std::uint32_t k_frame_bytes_max = 1U << 20U;
+/// Far larger than the largest thing that a hub takes (a message of 256 KiB and its topic): a device is to be shown
+/// what a hub that has lost its limits would send.
+inline constexpr std::uint32_t k_frame_bytes_max = 16U << 20U;
 
 [[nodiscard]] inline std::string encode(const Frame& frame) {
   std::string bytes;

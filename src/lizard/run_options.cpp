@@ -57,6 +57,7 @@ void RunOptions::add_to(CLI::App& run) {
       ->check(CLI::IsMember({3, 5}))
       ->capture_default_str();
   run.add_flag("--no-auto-failover", no_auto_failover_, "DPS goes on naming a hub that is attacked");
+  run.add_flag("--fresh-twins", given_.fresh_twins, "A device that moves finds an empty twin on the other hub");
   run.add_option("--keep", given_.keep, "Telemetry messages kept")
       ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}))
       ->capture_default_str();

@@ -29,6 +29,7 @@ struct Settings {
   std::chrono::seconds retry_after{3};              ///< said with each "assigning"
   std::uint8_t refusal = 5;                         ///< CONNACK code for a device that is not assigned here
   bool auto_failover = true;                        ///< DPS names a living hub when the assigned one is attacked
+  bool fresh_twins = false;                         ///< a device that moves has a new twin on the other hub
   std::size_t keep = 1'000'000;                     ///< telemetry messages kept
   bool verbose = false;                             ///< print each telemetry message
   bool quiet = false;                               ///< print no events

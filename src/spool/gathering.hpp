@@ -28,6 +28,7 @@ struct Told {
 struct Gathering {
   using Appended = std::function<void(core::Result<core::Sequences>)>;
   using Kept = std::function<void(core::Result<void>)>;
+  using CommandTaken = std::function<void(core::Result<std::optional<std::uint64_t>>)>;
   using Counted = std::function<void(core::Result<std::vector<core::Account>>)>;
 
   bool release = false;
@@ -41,6 +42,13 @@ struct Gathering {
   std::vector<Appended> appended;
   std::vector<std::pair<AssignmentKey, core::Assignment>> remember;
   std::vector<Kept> remembered;
+  Documents keep;
+  std::vector<Kept> kept;
+  std::vector<std::uint64_t> complete;
+  std::vector<Kept> completed;
+  std::vector<core::DurableCommand> take;
+  std::uint64_t take_bytes = 0;
+  std::vector<CommandTaken> taken;
   std::vector<Counted> counted;
   std::vector<std::function<void()>> settled;
 

@@ -84,6 +84,10 @@ SqliteResult<Opened> load(Connection connection, const fs::path& file) {
                   })
                   .and_then([&](Remembered&& remembered) {
                     content.remembered = std::move(remembered);
+                    return tables->inbox().documents();
+                  })
+                  .and_then([&](Documents&& documents) {
+                    content.documents = std::move(documents);
                     return tables->aside();
                   })
                   .and_then([&](const Tables::Aside& found) {
@@ -156,6 +160,7 @@ std::string told(const Salvaged& salvaged) {
                                  : "at least " + std::to_string(salvaged.lost) +
                                        " are lost: the account was damaged too, so the number is unknown";
   if (!salvaged.stopped_by.empty()) text += "; not all of it was read: " + salvaged.stopped_by;
+  if (!salvaged.also_lost.empty()) text += "; not all " + salvaged.also_lost + " could be read";
   return text;
 }
 

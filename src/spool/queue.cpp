@@ -34,6 +34,14 @@ std::uint64_t past_those_that_left(const Turn& turn, std::uint64_t sequence) {
   return sequence;
 }
 
+/// As it is on the disk: an empty text takes one away.
+void put_in(Documents& documents, const Documents& kept) {
+  for (const auto& [name, text] : kept) {
+    documents.insert_or_assign(name, text);
+    if (text.empty()) documents.erase(name);
+  }
+}
+
 /// Up to the limits of a question.
 class Answer {
  public:
@@ -79,6 +87,7 @@ Queue::Queue(std::filesystem::path state_dir, Opened opened, const Life& present
 void Queue::adopt(Opened opened) {
   tables_.emplace(std::move(opened.tables));
   remembered_ = std::move(opened.content.remembered);
+  documents_ = std::move(opened.content.documents);
   spool_id_ = opened.content.identity.id;
   aside_ = opened.aside;
   std::move(opened.notes.begin(), opened.notes.end(), std::back_inserter(notes_));
@@ -112,6 +121,15 @@ Outcome Queue::run(Turn& turn) {
   return outcome;
 }
 
+core::Result<std::vector<core::DurableCommand>> Queue::commands(const Moment& now) {
+  std::vector<core::DurableCommand> commands;
+  const auto done = with_sound_file(now, [&] {
+    return tables_->inbox().commands().map([&](auto&& found) { commands = std::forward<decltype(found)>(found); });
+  });
+  if (!done) return tl::unexpected(storage_failed("the spool cannot be read: " + done.error().what));
+  return commands;
+}
+
 SqliteResult<void> Queue::with_sound_file(const Moment& now, const std::function<SqliteResult<void>()>& work) {
   auto done = tables_ ? work() : mend(now, why_damaged_).and_then(work);
   if (done || !done.error().means_damaged()) return done;
@@ -127,7 +145,7 @@ SqliteResult<void> Queue::mend(const Moment& now, const std::string& why) {
     tables_.reset();
   }
   const Life present = ledger_.present();
-  const Content known{ledger_.lives(), remembered_, {spool_id_, present.last_sequence}};
+  const Content known{ledger_.lives(), remembered_, {spool_id_, present.last_sequence}, documents_};
   auto opened = mend_database(state_dir_, why, known, now);
   // Not an error that means damage: that would be tried again at once.
   if (!opened) {
@@ -162,10 +180,12 @@ SqliteResult<void> Queue::write(Turn& turn, Outcome& outcome) {
   auto found = std::move(transaction).found();
   aside_ = found.aside;
   for (const auto& [key, assignment] : turn.remember) put_in(remembered_, key, assignment);
+  put_in(documents_, turn.keep);
   if (found.left || found.requeued) front_.reset();
   before_appends_ = found.requeued ? ledger_.present().last_sequence : nothing_above_;
   if (found.requeued || !turn.appends.empty()) nothing_above_ = ledger_.present().last_sequence;
   outcome.appended = std::move(found.appended);
+  outcome.taken = std::move(found.taken);
   outcome.dropped = std::move(found.dropped);
   outcome.replay_goes_on_after = found.replay_goes_on_after;
   return {};

@@ -26,8 +26,10 @@ class Queue {
   static core::Result<std::unique_ptr<Queue>> open(const std::filesystem::path& state_dir, const Moment& now);
 
   [[nodiscard]] Outcome run(Turn& turn);
+  [[nodiscard]] core::Result<std::vector<core::DurableCommand>> commands(const Moment& now);
 
   [[nodiscard]] const Remembered& remembered() const { return remembered_; }
+  [[nodiscard]] const Documents& documents() const { return documents_; }
   /// What was found when it was opened; told once.
   [[nodiscard]] std::vector<core::Error> take_notes() { return std::exchange(notes_, {}); }
   [[nodiscard]] std::vector<core::Dropped> take_dropped() { return std::exchange(dropped_, {}); }
@@ -50,6 +52,7 @@ class Queue {
   std::optional<Tables> tables_;  ///< nothing while the file cannot be opened
   Ledger ledger_;
   Remembered remembered_;
+  Documents documents_;  ///< held so that a file that is mended has them all
   std::string spool_id_;
   Tables::Aside aside_;
   std::optional<Head> front_;     ///< the first that is queued

@@ -49,29 +49,25 @@ std::vector<Gap> Rescue::run(std::uint64_t before) {
 }
 
 Rescue::End Rescue::read(Gap& gap, bool backwards) {
-  auto statement =
-      connection_.prepare("SELECT " + columns_ + " FROM " + table_ +
-                          " WHERE sequence > ?1 AND sequence < ?2 ORDER BY sequence" + (backwards ? " DESC" : ""));
+  auto statement = connection_.prepare("SELECT " + columns_ + " FROM " + table_ + " WHERE " + key_ + " > ?1 AND " +
+                                       key_ + " < ?2 ORDER BY " + key_ + (backwards ? " DESC" : ""));
   stopped_ = stopped_ || !statement;  // not even the schema can be read
   if (stopped_) return End::Stuck;
   Run run(*statement, gap.after, gap.before);
   while (true) {
-    if (Clock::now() >= until_) out_of_time_ = true;
+    if (limit_.over()) out_of_time_ = true;
     if (out_of_time_ || stopped_) return End::Stuck;
     const auto found = run.step();
     if (!found) return End::Stuck;
     if (!*found) return End::Reached;
-    const std::uint64_t sequence = run.count(0);
-    if (sequence <= gap.after || sequence >= gap.before) return End::Stuck;  // the tree is not in order
-    if (const auto row = read_row(run)) {
-      if (!take_(*row, run)) {
-        stopped_ = true;
-        return End::Stuck;
-      }
-    } else {
-      lost_.push_back({sequence - 1, sequence + 1});
+    const std::uint64_t key = run.count(0);
+    if (key <= gap.after || key >= gap.before) return End::Stuck;  // the tree is not in order
+    switch (take_(run)) {
+      case Verdict::Taken: break;
+      case Verdict::Damaged: lost_.push_back({key - 1, key + 1}); break;
+      case Verdict::Stop: stopped_ = true; return End::Stuck;
     }
-    (backwards ? gap.before : gap.after) = sequence;
+    (backwards ? gap.before : gap.after) = key;
   }
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include "row.hpp"
 #include "sqlite.hpp"
 
 #include <chrono>
@@ -18,20 +17,38 @@ struct Gap {
   std::uint64_t before = 0;
 };
 
-/// Reads what can be read of a table with message rows in a damaged database: in order until it gets no further, from
-/// the other end back, and then whatever lies in the gap between, from points that halve it again and again.
+/// For how long may be read. The clock is another in tests.
+class TimeLimit {
+ public:
+  using Clock = std::function<std::chrono::steady_clock::time_point()>;
+  TimeLimit(std::chrono::seconds limit, Clock clock) : clock_(std::move(clock)), end_(clock_() + limit) {}
+  [[nodiscard]] bool over() const { return clock_() >= end_; }
+
+ private:
+  Clock clock_;
+  std::chrono::steady_clock::time_point end_;
+};
+
+/// Reads what can be read of a table in a damaged database: in order until it gets no further, from the other end back,
+/// and then whatever lies in the gap between, from points that halve it again and again.
 class Rescue {
  public:
-  /// What is done with a row; false stops it all.
-  using Take = std::function<bool(const Row& row, const Run& columns)>;
-  using Clock = std::chrono::steady_clock;
+  /// What became of a row.
+  enum class Verdict : std::uint8_t {
+    Taken,
+    Damaged,  ///< it is not what was written
+    Stop,     ///< and read no more
+  };
+  using Take = std::function<Verdict(const Run& columns)>;
 
-  /// `columns` of `table`, the first of which are k_row_columns.
-  Rescue(Connection& damaged, std::string table, std::string columns, Clock::time_point until, Take take)
+  /// `limit` must live as long. `columns` of `table`, the first of which is its `key`, a number.
+  Rescue(Connection& damaged, std::string table, std::string key, std::string columns, const TimeLimit& limit,
+         Take take)
       : connection_(damaged),
         table_(std::move(table)),
+        key_(std::move(key)),
         columns_(std::move(columns)),
-        until_(until),
+        limit_(limit),
         take_(std::move(take)) {}
 
   /// `before`: a number that none reaches, or 0 when that is not known. Answers what could not be read.
@@ -46,8 +63,9 @@ class Rescue {
 
   Connection& connection_;
   std::string table_;
+  std::string key_;
   std::string columns_;
-  Clock::time_point until_;
+  const TimeLimit& limit_;
   Take take_;
   std::vector<Gap> lost_;
   unsigned probes_ = 0;

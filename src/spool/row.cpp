@@ -58,19 +58,22 @@ std::optional<core::Properties> decode(const std::string& bytes) {
   return properties;
 }
 
-std::uint64_t checksum_of(const Row& row, const std::string& properties) {
-  const core::Telemetry& message = row.message;
-  std::string numbers;
-  for (const std::uint64_t number : {message.sequence, message.boot, microseconds(message.created),
-                                     microseconds(row.accepted.wall), microseconds(row.accepted.now), row.bytes,
-                                     message.message_id.size(), message.component.size(), properties.size()}) {
-    put(numbers, number, 8);
-  }
-  std::uint64_t sum = checksum(0, numbers);
-  for (const std::string* text : {&message.message_id, &message.component, &properties, &message.body}) {
-    if (!text->empty()) sum = checksum(sum, *text);  // zlib takes a null pointer for a new beginning
+std::uint64_t crc_of(std::initializer_list<std::uint64_t> numbers, std::initializer_list<std::string_view> texts) {
+  std::string bytes;
+  for (const std::uint64_t number : numbers) put(bytes, number, 8);
+  std::uint64_t sum = checksum(0, bytes);
+  for (const std::string_view text : texts) {
+    if (!text.empty()) sum = checksum(sum, text);  // zlib takes a null pointer for a new beginning
   }
   return sum;
+}
+
+std::uint64_t checksum_of(const Row& row, const std::string& properties) {
+  const core::Telemetry& message = row.message;
+  return crc_of({message.sequence, message.boot, microseconds(message.created), microseconds(row.accepted.wall),
+                 microseconds(row.accepted.now), row.bytes, message.message_id.size(), message.component.size(),
+                 properties.size()},
+                {message.message_id, message.component, properties, message.body});
 }
 
 std::optional<Row> read_row(const Run& run) {

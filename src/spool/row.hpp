@@ -8,8 +8,10 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
+#include <string_view>
 
 /// How a message and an account stand in a row of the database.
 namespace iotc_ha::spool {
@@ -51,6 +53,9 @@ constexpr int k_row_width = 11;
 /// Nothing when it is not what encode() makes.
 [[nodiscard]] std::optional<core::Properties> decode(const std::string& bytes);
 
+/// CRC-32 of the numbers, which should include the length of each text but the last, and the texts.
+[[nodiscard]] std::uint64_t crc_of(std::initializer_list<std::uint64_t> numbers,
+                                   std::initializer_list<std::string_view> texts);
 /// CRC-32 of all that is in the row. SQLite notices that its own structures are damaged, but not texts and numbers.
 [[nodiscard]] std::uint64_t checksum_of(const Row& row, const std::string& properties);
 /// From a row that starts with `k_row_columns`. Nothing when it is not what was written.

@@ -2,6 +2,7 @@
 
 #include "first_page.hpp"
 #include "rescue.hpp"
+#include "salvage_inbox.hpp"
 #include "schema.hpp"
 
 #include <fcntl.h>
@@ -34,8 +35,9 @@ struct Rows {
 
 class Salvage {
  public:
-  Salvage(Connection damaged, Connection fresh, const std::optional<Content>& known, bool end_lost)
-      : damaged_(std::move(damaged)), fresh_(std::move(fresh)), known_(known) {
+  Salvage(Connection damaged, Connection fresh, const std::optional<Content>& known, bool end_lost,
+          const TimeLimit::Clock& clock)
+      : damaged_(std::move(damaged)), fresh_(std::move(fresh)), known_(known), limit_(k_salvage_time, clock) {
     salvaged_.lost_is_known = !end_lost;
   }
 
@@ -55,7 +57,7 @@ class Salvage {
   Connection damaged_;
   Connection fresh_;
   const std::optional<Content>& known_;
-  const Rescue::Clock::time_point until_ = Rescue::Clock::now() + k_salvage_time;
+  const TimeLimit limit_;
   std::map<std::uint64_t, Rows> boots_;
   std::uint64_t highest_ = 0;
   unsigned uncommitted_ = 0;
@@ -142,17 +144,19 @@ std::vector<Gap> Salvage::copy(const std::string& table, const std::string& more
     failed_ = statement.error();
     return {};
   }
-  Rescue rescue(damaged_, table, columns, until_, [&](const Row& row, const Run& run) {
-    if (auto inserted = insert(*statement, row, run, has_more); !inserted) {
+  Rescue rescue(damaged_, table, "sequence", columns, limit_, [&](const Run& run) {
+    const auto row = read_row(run);
+    if (!row) return Rescue::Verdict::Damaged;
+    if (auto inserted = insert(*statement, *row, run, has_more); !inserted) {
       failed_ = inserted.error();
-      return false;
+      return Rescue::Verdict::Stop;
     }
-    Rows& rows = boots_[row.message.boot];
+    Rows& rows = boots_[row->message.boot];
     const bool first = rows.queued + rows.kept + rows.aside == 0;
-    rows.first = first ? row.accepted.wall : std::min(rows.first, row.accepted.wall);
-    count(rows, row);
-    highest_ = std::max(highest_, row.message.sequence);
-    return true;
+    rows.first = first ? row->accepted.wall : std::min(rows.first, row->accepted.wall);
+    count(rows, *row);
+    highest_ = std::max(highest_, row->message.sequence);
+    return Rescue::Verdict::Taken;
   });
   auto gaps = rescue.run(before);
   if (rescue.out_of_time()) {
@@ -232,6 +236,11 @@ SqliteResult<Salvaged> Salvage::run(const Moment& now) {
     before = content.identity.numbers_above + 1;
     for (const Life& life : content.lives) before = std::max(before, life.last_sequence + 1);
   }
+  // First what is small and precious: a long queue may take all of the time.
+  const bool end_lost = !known_ && !salvaged_.lost_is_known;
+  auto inbox = salvage_inbox(damaged_, fresh_, {limit_, known_ ? &known_->documents : nullptr, end_lost, now});
+  if (!inbox) return tl::unexpected(inbox.error());
+  salvaged_.also_lost = std::move(*inbox);
   const auto gaps = copy("message", "", before, [this](Rows& rows, const Row& row) {
     ++rows.queued;
     rows.queued_bytes += row.bytes;
@@ -280,7 +289,7 @@ bool tells_its_tables(Connection& connection) {
 }  // namespace
 
 core::Result<Salvaged> salvage(const fs::path& damaged, const fs::path& fresh, const std::optional<Content>& known,
-                               bool end_lost, const Moment& now) {
+                               bool end_lost, const Moment& now, const TimeLimit::Clock& clock) {
   const auto failed = [&](const std::string& what) {
     return core::fail(core::Fault::StorageFailed, fresh.string() + " cannot be written: " + what);
   };
@@ -304,7 +313,7 @@ core::Result<Salvaged> salvage(const fs::path& damaged, const fs::path& fresh, c
     remove_copy(copy);
     return core::fail(core::Fault::StorageFailed, damaged.string() + " cannot be read: " + source.error().what);
   }
-  auto done = Salvage(std::move(*source), std::move(*target), known, end_lost).run(now);
+  auto done = Salvage(std::move(*source), std::move(*target), known, end_lost, clock).run(now);
   remove_copy(copy);
   if (!done) return failed(done.error().what);
   return std::move(*done);

@@ -17,10 +17,10 @@ constexpr const char* k_version_1 =
     "  PRIMARY KEY (dps_host, id_scope, registration_id)"
     ") STRICT, WITHOUT ROWID;";
 
-// Times are in microseconds: created, accepted, started, delivered and at since 1970, uptime on CLOCK_BOOTTIME. The
-// long columns come last, so that a row is judged without reading the pages that a long body goes on in. `queued` and
-// its like are kept up in the account because it is written with each transaction anyway: one page for the message and
-// one for the account is all that a commit of one message writes.
+// Times are in microseconds: created, accepted, started, delivered, received, until and at since 1970, uptime on
+// CLOCK_BOOTTIME. The long columns come last, so that a row is judged without reading the pages that a long body goes
+// on in. `queued` and its like are kept up in the account because it is written with each transaction anyway: one page
+// for the message and one for the account is all that a commit of one message writes.
 constexpr const char* k_row =
     "  sequence INTEGER PRIMARY KEY,"
     "  boot INTEGER NOT NULL,"
@@ -66,6 +66,33 @@ std::string version_2() {
          row + ",  why TEXT NOT NULL,  at INTEGER NOT NULL) STRICT;";
 }
 
+// What the cloud has sent, and what must be remembered of it. `taken` has a row for each C2D message that was taken,
+// also when it is done with: the next one's id comes after the highest there.
+constexpr const char* k_version_3 =
+    "CREATE TABLE document ("
+    "  id INTEGER PRIMARY KEY,"
+    "  checksum INTEGER NOT NULL,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  text TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE command ("
+    "  id INTEGER PRIMARY KEY,"
+    "  checksum INTEGER NOT NULL,"
+    "  received INTEGER NOT NULL,"
+    "  until INTEGER NOT NULL,"
+    "  message_id TEXT NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  component TEXT NOT NULL,"
+    "  payload BLOB NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE taken ("
+    "  id INTEGER PRIMARY KEY,"
+    "  checksum INTEGER NOT NULL,"
+    "  at INTEGER NOT NULL,"
+    "  message_id TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX taken_message_id ON taken (message_id);";
+
 }  // namespace
 
 SqliteResult<void> make_schema(Connection& connection, std::int64_t version_found, const std::string& id,
@@ -75,6 +102,7 @@ SqliteResult<void> make_schema(Connection& connection, std::int64_t version_foun
   if (version_found < 2) {
     sql += version_2() + "INSERT INTO spool VALUES ('" + id + "', " + std::to_string(numbers_above) + ");";
   }
+  if (version_found < 3) sql += k_version_3;
   sql += "PRAGMA application_id = " + std::to_string(k_application_id) +
          ";PRAGMA user_version = " + std::to_string(k_schema_version) + ";COMMIT";
   return connection.execute(sql);

@@ -47,6 +47,12 @@ class SqliteStore final : public Store {
   void acknowledge(std::uint64_t sequence, const std::string& hub) override;
   void quarantine(std::uint64_t sequence, const std::string& why) override;
   void replay(const std::string& hub) override;
+  core::Result<Documents> documents() override;
+  void keep(std::string name, std::string text, std::function<void(core::Result<void>)> done) override;
+  core::Result<std::vector<core::DurableCommand>> commands() override;
+  void take(core::DurableCommand command,
+            std::function<void(core::Result<std::optional<std::uint64_t>>)> done) override;
+  void complete(std::uint64_t id, std::function<void(core::Result<void>)> done) override;
   void settle(std::function<void()> done) override;
   [[nodiscard]] core::SpoolFigures figures() const override;
   [[nodiscard]] bool empty_up_to(std::uint64_t sequence) const override {
@@ -85,6 +91,9 @@ class SqliteStore final : public Store {
   void start_turn();
   void finish_turn(Turn& turn, Outcome& outcome);
   void answer_all(Gathering& waiting, const Turn& turn, Outcome& outcome);
+  void answer_inbox(Gathering& waiting, Outcome& outcome);
+  template <typename Answer>
+  core::Result<Answer> ask_worker(std::function<core::Result<Answer>(Queue&)> question);
   void hand_out(std::vector<HandedOut>&& messages);
   void tell_of_trouble(const Outcome& outcome, bool wrote);
   std::uint64_t left(std::uint64_t sequence);

@@ -43,6 +43,7 @@ void SqliteStore::arm_look() {
 bool SqliteStore::must_write() const {
   const Gathering& all = gathering_;
   if (!all.appends.empty() || !all.remember.empty()) return true;
+  if (!all.keep.empty() || !all.complete.empty() || !all.take.empty()) return true;
   // The rest waits a little when the disk has just refused; those who wait for an answer do not.
   const bool told = all.acknowledged_count > 0 || !all.set_aside.empty() || all.replay;
   if (told && (!all.settled.empty() || !all.counted.empty())) return true;
@@ -78,6 +79,9 @@ void SqliteStore::start_turn() {
     turn->replay = std::move(running_.replay);
     turn->appends = std::move(running_.appends);
     turn->remember = std::move(running_.remember);
+    turn->keep = std::move(running_.keep);
+    turn->complete = std::move(running_.complete);
+    turn->take = std::move(running_.take);
     flush_due_ = look_due_ = false;
     flush_timer_->disarm();
   } else {
@@ -149,6 +153,7 @@ void SqliteStore::answer_all(Gathering& waiting, const Turn& turn, Outcome& outc
                      "hub " + turn.remember[i].second.hub + " cannot be remembered: " + outcome.write_failed->what));
     }
   }
+  answer_inbox(waiting, outcome);
   for (const core::Dropped& dropped : outcome.dropped) {
     if (listener_.dropped) listener_.dropped(dropped);
   }

@@ -66,7 +66,9 @@ SqliteResult<Tables> Tables::prepare(Connection connection) {
     if (!statement) return tl::unexpected(statement.error());
     statements.push_back(std::move(*statement));
   }
-  return Tables{std::move(connection), std::move(statements)};
+  auto inbox = Inbox::prepare(connection);
+  if (!inbox) return tl::unexpected(inbox.error());
+  return Tables{std::move(connection), std::move(statements), std::move(*inbox)};
 }
 
 SqliteResult<void> Tables::begin() { return Run(at(Begin)).finish(); }

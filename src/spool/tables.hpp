@@ -1,5 +1,6 @@
 #pragma once
 
+#include "inbox.hpp"
 #include "row.hpp"
 #include "sqlite.hpp"
 
@@ -92,6 +93,7 @@ class Tables {
   [[nodiscard]] SqliteResult<Remembered> assignments();
   [[nodiscard]] SqliteResult<void> remember(const AssignmentKey& key, const core::Assignment& assignment);
 
+  [[nodiscard]] Inbox& inbox() { return inbox_; }  ///< document, command, taken
   [[nodiscard]] Connection& connection() { return connection_; }
 
  private:
@@ -114,12 +116,13 @@ class Tables {
     Remember,
     k_names
   };
-  Tables(Connection connection, std::vector<Statement> statements)
-      : connection_(std::move(connection)), statements_(std::move(statements)) {}
+  Tables(Connection connection, std::vector<Statement> statements, Inbox inbox)
+      : connection_(std::move(connection)), statements_(std::move(statements)), inbox_(std::move(inbox)) {}
   Statement& at(Name name) { return statements_[name]; }
 
   Connection connection_;
   std::vector<Statement> statements_;  ///< after the connection: they go first
+  Inbox inbox_;
 };
 
 }  // namespace iotc_ha::spool

@@ -54,11 +54,15 @@ SqliteResult<void> Transaction::write() {
       .and_then([this] { return drop_expired(); })
       .and_then([this] { return prune_kept(); })
       .and_then([this] { return remember(); })
+      .and_then([this] { return keep_documents(); })
+      .and_then([this] { return complete(); })
+      .and_then([this] { return take(); })
       .and_then([this] { return save_lives(); });
 }
 
 Transaction::Found Transaction::found() && {
-  return {std::move(appended_), std::move(dropped_), replay_goes_on_after_, left_, requeued_, aside_};
+  return {
+      std::move(appended_), std::move(taken_), std::move(dropped_), replay_goes_on_after_, left_, requeued_, aside_};
 }
 
 SqliteResult<Life*> Transaction::leave_queue(const Erased& erased) {
@@ -284,6 +288,59 @@ SqliteResult<void> Transaction::remember() {
     if (auto kept = tables_.remember(key, assignment); !kept) return kept;
   }
   return {};
+}
+
+SqliteResult<void> Transaction::keep_documents() {
+  for (const auto& [name, text] : turn_.keep) {
+    auto kept = text.empty() ? tables_.inbox().erase(name) : tables_.inbox().put(Document{name, text});
+    if (!kept) return kept;
+  }
+  return {};
+}
+
+SqliteResult<void> Transaction::complete() {
+  for (const std::uint64_t id : turn_.complete) {
+    if (auto completed = tables_.inbox().complete(id); !completed) return completed;
+  }
+  return {};
+}
+
+SqliteResult<void> Transaction::take() {
+  for (core::DurableCommand& command : turn_.take) {
+    auto answer = take_one(command);
+    if (!answer) return tl::unexpected(answer.error());
+    taken_.push_back(std::move(*answer));
+  }
+  return turn_.take.empty()
+             ? SqliteResult<void>{}
+             : tables_.inbox().forget(turn_.now.wall - Store::k_message_ids_age, Store::k_message_ids_max);
+}
+
+SqliteResult<core::Result<std::optional<std::uint64_t>>> Transaction::take_one(core::DurableCommand& command) {
+  using Answer = core::Result<std::optional<std::uint64_t>>;
+  Inbox& inbox = tables_.inbox();
+  const auto known = inbox.was_taken(command.message_id, turn_.now.wall - Store::k_message_ids_age);
+  if (!known) return tl::unexpected(known.error());
+  if (*known) return Answer(std::nullopt);
+  const auto waiting = inbox.waiting();
+  if (!waiting) return tl::unexpected(waiting.error());
+  if (waiting->count >= Store::k_commands_max) {
+    return Answer(core::fail(core::Fault::SpoolFull, std::to_string(waiting->count) + " C2D messages wait already"));
+  }
+  if (waiting->bytes + size_of(command) > Store::k_commands_bytes_max) {
+    return Answer(core::fail(core::Fault::SpoolFull, "C2D messages of " + std::to_string(waiting->bytes) +
+                                                         " bytes wait already, and " +
+                                                         std::to_string(size_of(command)) + " more would be above " +
+                                                         std::to_string(Store::k_commands_bytes_max)));
+  }
+  const auto last = inbox.last_id();
+  if (!last) return tl::unexpected(last.error());
+  command.id = *last + 1;
+  return inbox.put(command)
+      .and_then([&] {
+        return inbox.put(Taken{command.id, turn_.now.wall, command.message_id});
+      })
+      .map([&] { return Answer(command.id); });
 }
 
 SqliteResult<void> Transaction::save_lives() {

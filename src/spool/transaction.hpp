@@ -27,6 +27,7 @@ class Transaction {
 
   struct Found {
     std::vector<core::Result<core::Sequences>> appended;
+    std::vector<core::Result<std::optional<std::uint64_t>>> taken;
     std::vector<core::Dropped> dropped;
     std::optional<std::uint64_t> replay_goes_on_after;
     bool left = false;      ///< something that was queued is not any more
@@ -46,6 +47,10 @@ class Transaction {
   SqliteResult<void> drop_expired();
   SqliteResult<void> prune_kept();
   SqliteResult<void> remember();
+  SqliteResult<void> keep_documents();
+  SqliteResult<void> complete();
+  SqliteResult<void> take();
+  SqliteResult<core::Result<std::optional<std::uint64_t>>> take_one(core::DurableCommand& command);
   SqliteResult<void> save_lives();
 
   SqliteResult<void> drop(std::uint64_t first, std::uint64_t last, core::Loss reason);
@@ -58,6 +63,7 @@ class Transaction {
   const Frame& frame_;
   Turn& turn_;
   std::vector<core::Result<core::Sequences>> appended_;
+  std::vector<core::Result<std::optional<std::uint64_t>>> taken_;
   std::vector<core::Dropped> dropped_;
   std::optional<std::uint64_t> replay_goes_on_after_;
   bool left_ = false;

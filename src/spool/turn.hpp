@@ -1,5 +1,6 @@
 #pragma once
 
+#include "inbox.hpp"
 #include "row.hpp"
 
 #include <iotc_ha/core/account.hpp>
@@ -63,11 +64,15 @@ struct Turn {
   std::optional<Replay> replay;
   std::vector<Batch> appends;
   std::vector<std::pair<AssignmentKey, core::Assignment>> remember;
+  Documents keep;  ///< by name; "": to be taken away
+  std::vector<std::uint64_t> complete;
+  std::vector<core::DurableCommand> take;
   std::optional<Question> question;
   bool accounts = false;
 
   [[nodiscard]] bool has_something_to_write() const {
-    return !acknowledged.empty() || !set_aside.empty() || replay || !appends.empty() || !remember.empty();
+    return !acknowledged.empty() || !set_aside.empty() || replay || !appends.empty() || !remember.empty() ||
+           !keep.empty() || !complete.empty() || !take.empty();
   }
 };
 
@@ -89,6 +94,7 @@ struct Outcome {
   std::optional<core::Error> write_failed;  ///< nothing of the turn was written
   std::optional<core::Error> read_failed;
   std::vector<core::Result<core::Sequences>> appended;  ///< one for each of Turn::appends, unless write_failed
+  std::vector<core::Result<std::optional<std::uint64_t>>> taken;  ///< likewise for Turn::take
   std::optional<std::uint64_t> replay_goes_on_after;
   std::vector<core::Dropped> dropped;
   std::vector<core::Error> notes;  ///< for the journal

@@ -143,7 +143,7 @@ TEST(Template, WritablePropertiesAreAppliedAndAcknowledgedWithTheirType) {
   }
   for (const char* name : {"battery", "temp", "fanspeed", "echo", "unheardOf"}) {
     ASSERT_FALSE(writable.contains(name));
-    EXPECT_EQ(device::apply_desired({5, {{name, "42"}}}).acknowledgements[0].code, 404) << name;
+    EXPECT_TRUE(device::apply_desired({5, {{name, "42"}}}).acknowledgements.empty()) << name;
   }
 }
 
@@ -154,7 +154,7 @@ TEST(Template, CommandsAreAnsweredAndNoOthers) {
     const std::string request = example_of(command.at("request").at("schema"));
     if (command.value("durable", false)) {
       durable.insert(name);
-      const device::CommandOutcome outcome = device::take_command({{"method-name", name}}, request);
+      const device::CommandOutcome outcome = device::take_command(name, request);
       EXPECT_TRUE(outcome.known) << name;
       EXPECT_EQ(outcome.journal.find("ignored"), std::string::npos) << outcome.journal;
       EXPECT_FALSE(command.contains("response")) << "nothing can answer " << name;
@@ -167,7 +167,7 @@ TEST(Template, CommandsAreAnsweredAndNoOthers) {
   }
   for (const char* name : {"echo", "setAlarm", "Echo", "setalarm", "unheardOf", ""}) {
     EXPECT_EQ(device::answer_method(name, "\"x\"").status == 200, direct.contains(name)) << name;
-    EXPECT_EQ(device::take_command({{"method-name", name}}, "\"14:30\"").known, durable.contains(name)) << name;
+    EXPECT_EQ(device::take_command(name, "\"14:30\"").known, durable.contains(name)) << name;
   }
 }
 

@@ -49,10 +49,10 @@ TEST_F(Switches, WithoutDirectMethodsEachIsRefusedAtOnce) {
   expect_good_end();
 }
 
-TEST_F(Switches, WithoutCommandsAMessageIsTakenOffTheQueueAndNotObeyed) {
+TEST_F(Switches, WithoutCommandsAMessageWaitsForAProgramAndIsNotObeyed) {
   begin("[sample]\nc2d_command_receive = false\n");
   lizard().act({"c2d", k_device, R"("06:00")", "--method-name", "setAlarm"});
-  ASSERT_TRUE(await_journal("switched off"));
+  ASSERT_TRUE(await_journal("waits for a program"));
   ASSERT_TRUE(eventually([&] { return lizard().device(k_device).c2d_queued == 0; }));
   EXPECT_FALSE(daemon().journal_says("06:00"));
   expect_good_end();

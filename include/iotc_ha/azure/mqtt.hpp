@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -39,6 +40,15 @@ inline constexpr std::size_t k_message_size_max = std::size_t{256} * 1024;
 /// `rid` is the hub's, opaque, and echoed as it was received.
 [[nodiscard]] std::string method_response_topic(int status, std::string_view rid);
 
+/// "component*command" taken apart at the first '*'; without a component, or when a side would be empty ("*x", "x*"),
+/// the whole text is the name.
+struct CommandName {
+  std::string component;
+  std::string name;
+  friend bool operator==(const CommandName&, const CommandName&) = default;
+};
+[[nodiscard]] CommandName split_command_name(std::string_view full);
+
 /// What a message from the hub is, by its topic.
 struct TwinResponse {  ///< answer to a GET (200) or a reported patch (204)
   int status = 0;
@@ -58,5 +68,7 @@ using InboundTopic = std::variant<TwinResponse, DesiredPatch, MethodRequest, Clo
 
 /// `2026-11-23T10:00:00.000Z`
 [[nodiscard]] std::string iso8601_utc(core::WallTime when);
+/// Of `$.exp`, whose form nobody has written down: ISO 8601 in UTC, or milliseconds since 1970. Nothing for another.
+[[nodiscard]] std::optional<core::WallTime> read_time(std::string_view text);
 
 }  // namespace iotc_ha::azure

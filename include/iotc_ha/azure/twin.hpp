@@ -28,7 +28,18 @@ struct DesiredDocument {
 /// A pushed patch, which carries its `$version` itself.
 [[nodiscard]] core::Result<DesiredDocument> desired_of_patch(std::string_view patch_json);
 
-/// The answer to one desired property: `{"value":…,"ac":…,"av":…,"ad":…}`.
+/// The properties of components by themselves, named "component*property": an object with `"__t":"c"` is a component,
+/// and so is one whose name stands in `components` (a desired patch may lack the mark). A component that is null stays
+/// one property.
+[[nodiscard]] core::Result<DesiredDocument> by_component(const DesiredDocument& document,
+                                                         const std::vector<std::string>& components);
+/// The opposite: a merge patch as it is in the twin, with `"__t":"c"` in each component.
+[[nodiscard]] core::Result<std::string> desired_patch(const std::vector<DesiredProperty>& properties);
+/// The `reported` part of a full twin, without the hub's own members (`$version`).
+[[nodiscard]] core::Result<std::string> reported_of_twin(std::string_view twin_json);
+
+/// The answer to one desired property; `name` may be "component*property", which becomes
+/// `{"component":{"__t":"c","property":{…}}}`: `{"value":…,"ac":…,"av":…,"ad":…}`.
 struct Acknowledgement {
   std::string name;
   std::string json_value;
@@ -37,7 +48,7 @@ struct Acknowledgement {
   std::string description;
   friend bool operator==(const Acknowledgement&, const Acknowledgement&) = default;
 };
-/// A reported patch with all of them, numbers exactly as they came.
+/// A reported patch with all of them, numbers exactly as they came; those of one component in one object.
 [[nodiscard]] core::Result<std::string> acknowledgement_patch(const std::vector<Acknowledgement>& acknowledgements);
 
 }  // namespace iotc_ha::azure

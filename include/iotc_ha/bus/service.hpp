@@ -1,6 +1,8 @@
 #pragma once
 
+#include <iotc_ha/azure/twin.hpp>
 #include <iotc_ha/core/account.hpp>
+#include <iotc_ha/core/command.hpp>
 #include <iotc_ha/core/error.hpp>
 #include <iotc_ha/core/status.hpp>
 #include <iotc_ha/core/telemetry.hpp>
@@ -21,6 +23,12 @@ namespace iotc_ha::bus {
 template <typename T>
 using Answer = std::function<void(core::Result<T>)>;
 
+/// The desired properties as a hub last told them.
+struct Desired {
+  std::string json;
+  std::uint64_t version = 0;
+};
+
 /// What callers ask for. Called on the loop thread.
 struct Requests {
   std::function<void()> reconnect;
@@ -36,6 +44,27 @@ struct Requests {
   std::function<void(std::uint64_t sequence, std::chrono::microseconds timeout, Answer<void>)> flush;
   std::function<void(Answer<std::vector<core::Account>>)> accounts;  ///< oldest life first
   std::function<core::SpoolFigures()> figures;
+
+  // Twin1. Names of properties and commands are those of the model, "component*name" when they are of a component.
+  /// A merge patch; answered when it is on disk, or with InvalidPayload, PayloadTooLarge, StorageFailed, Busy.
+  std::function<void(std::string merge_patch, Answer<void>)> report;
+  std::function<std::string()> reported;
+  std::function<Desired()> desired;
+  /// Error Busy names a property that another program has; then none is claimed.
+  std::function<core::Result<void>(const core::Caller&, std::vector<std::string> names)> claim_properties;
+  /// Answered when it is on disk, or with NotClaimed, InvalidPayload, PayloadTooLarge, StorageFailed, Busy.
+  std::function<void(const core::Caller&, azure::Acknowledgement, Answer<void>)> acknowledge;
+  std::function<std::vector<std::string>()> unacknowledged;  ///< desired properties that nobody has answered
+
+  // Commands1
+  std::function<core::Result<void>(const core::Caller&, std::vector<std::string> names)> claim_commands;
+  /// Errors NotClaimed (not the caller's, or never heard of), AlreadyCompleted, TimedOut, NotConnected, InvalidPayload,
+  /// PayloadTooLarge, StorageFailed. Of a durable command: answered when that is on disk.
+  std::function<void(const core::Caller&, std::uint64_t id, std::int32_t status, std::string payload, Answer<void>)>
+      complete;
+
+  /// A program that has claimed something has left the bus, or the bus is gone.
+  std::function<void(const core::Caller&)> caller_left;
 };
 struct Identity {
   std::string version;
@@ -64,6 +93,11 @@ class Service {
   void figures_changed();
   /// Emits Telemetry1.MessagesDropped.
   void messages_dropped(const core::Dropped& dropped);
+
+  /// Emits Twin1.DesiredChanged to one program, Commands1.Invoked to one program.
+  void desired_changed(const core::Caller& to, const std::string& patch_json, std::uint64_t version);
+  void invoked(const core::Caller& to, const core::Invocation& invocation);
+  void unacknowledged_changed();  ///< PropertiesChanged of Twin1
 
   static constexpr std::chrono::milliseconds k_figures_period{1'000};
 

@@ -42,6 +42,9 @@ enum class Fault : std::uint8_t {
   PayloadTooLarge,   ///< over the hub's limit
   SpoolFull,         ///< `[spool] max_bytes` is reached, and nothing may go for the new message
   MessagesDropped,   ///< what was waited for left the queue without a hub having it
+  NotClaimed,        ///< a property or a command that belongs to another program, or to none
+  NotConnected,      ///< what was to be answered went with its session
+  AlreadyCompleted,  ///< it has had its answer
   Busy,              ///< a queue of ours is at its limit, or we are about to end
   Cancelled,         ///< given up by ourselves, for a newer attempt or for the end
 };

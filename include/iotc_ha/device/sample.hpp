@@ -1,13 +1,13 @@
 #pragma once
 
 #include <iotc_ha/azure/twin.hpp>
-#include <iotc_ha/core/telemetry.hpp>
 
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 /// What a device of the template `dtmi:Sample:Failover;1` (Failover.json) does. No thread, no clock, no logging.
 namespace iotc_ha::device {
@@ -54,6 +54,11 @@ class Sensors {
 /// `{"battery":60.6}`, a reported patch; written likewise.
 [[nodiscard]] std::string battery_patch(const Reading& battery);
 
+/// Whether the template has it. What it does not have is a program's, or nobody's.
+[[nodiscard]] bool knows_method(std::string_view name);
+[[nodiscard]] bool knows_command(std::string_view name);
+[[nodiscard]] bool knows_property(std::string_view name);
+
 struct MethodAnswer {
   int status;
   std::string json;
@@ -63,18 +68,20 @@ struct MethodAnswer {
 /// when there was none. Unknown: 404 and `{"error":"…"}`. A payload that is not JSON: 400 and `{"error":"…"}`.
 [[nodiscard]] MethodAnswer answer_method(std::string_view name, std::string_view payload);
 
-/// What to write into the journal for a C2D message: `setAlarm` with its time, an unknown or missing `method-name`.
+/// What to write into the journal for a durable command: `setAlarm` with its time, an unknown name, or none ("").
 struct CommandOutcome {
   bool known = false;
   std::string journal;
 };
-[[nodiscard]] CommandOutcome take_command(const core::Properties& properties, std::string_view payload);
+[[nodiscard]] CommandOutcome take_command(std::string_view name, std::string_view payload);
 
-/// The acknowledgement of every property of a desired document: fanSpeed is applied (an integer of 32 bits, as DTDL
-/// defines it; null, which deletes it, is 200 too) or 400, any other key 404.
+/// What the device does with desired properties that no program has claimed. fanSpeed is applied (an integer of 32
+/// bits, as DTDL defines it; null, which deletes it, is 200 too) or refused with 400. Any other gets no
+/// acknowledgement: a program that claims it later may still answer.
 struct DesiredOutcome {
   std::vector<azure::Acknowledgement> acknowledgements;
   std::optional<std::int64_t> fan_speed;  ///< set when this document has set it
+  std::vector<std::string> unknown;       ///< in the document's order
   std::string journal;
 };
 [[nodiscard]] DesiredOutcome apply_desired(const azure::DesiredDocument& document);

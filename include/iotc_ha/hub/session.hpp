@@ -63,10 +63,18 @@ struct MethodInvoked {
   std::string rid;
   std::string payload;
 };
-struct CommandReceived {  ///< C2D
+/// The way to tell Paho's thread, which waits for it, that a C2D message is on disk. Let go of without a word, or after
+/// `k_receipt_max`, the hub gets no PUBACK: the connection is cut, and the hub sends the message again. Loop thread.
+class Receipt {
+ public:
+  virtual ~Receipt() = default;
+  virtual void stored() = 0;
+};
+struct CommandReceived {  ///< C2D. Comes at once, also before Opened; Paho stands still until the receipt is given
   core::AttemptId attempt;
   core::Properties properties;
   std::string payload;
+  std::shared_ptr<Receipt> receipt;
 };
 struct Ignored {  ///< something that the hub sent and nobody can read; for the journal
   core::AttemptId attempt;
@@ -100,6 +108,7 @@ class Sessions {
   /// A reported patch. Answered by TwinAnswered with `rid`, or the session ends.
   void report(core::AttemptId attempt, std::uint64_t rid, std::string patch_json);
   void get_twin(core::AttemptId attempt, std::uint64_t rid);
+  /// Also while the session is being closed, like send(); nothing waits for it.
   void answer_method(core::AttemptId attempt, const std::string& rid, int status, std::string json);
   /// DISCONNECT when nothing is in flight, or after `drain`. Answered by Closed.
   void close(core::AttemptId attempt, std::chrono::milliseconds drain);
@@ -112,6 +121,7 @@ class Sessions {
 
   static constexpr std::size_t k_payload_max = std::size_t{256} * 1024;  ///< what the hub sends above this is Ignored
   static constexpr std::chrono::milliseconds k_end_max{2'000};
+  static constexpr std::chrono::milliseconds k_receipt_max{5'000};
 
  private:
   struct Inside;

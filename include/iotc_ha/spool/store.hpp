@@ -2,6 +2,7 @@
 
 #include <iotc_ha/core/account.hpp>
 #include <iotc_ha/core/assignment.hpp>
+#include <iotc_ha/core/command.hpp>
 #include <iotc_ha/core/error.hpp>
 #include <iotc_ha/core/telemetry.hpp>
 #include <iotc_ha/runtime/loop.hpp>
@@ -11,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -90,6 +92,27 @@ class Store {
   /// A session with `hub` is open: what another hub acknowledged within the replay window is queued again. Before
   /// next().
   virtual void replay(const std::string& hub) = 0;
+  // ---- Documents
+  /// Small texts under a name, each replaced as a whole: what the twin needs to outlive the process. Blocking; at start
+  /// only.
+  [[nodiscard]] virtual core::Result<std::map<std::string, std::string>> documents() = 0;
+  /// Keeps it durably in place of what was there; an empty text takes it away. Of several for the same name that wait
+  /// for the disk only the last is written, and all are answered. Errors StorageFailed, PayloadTooLarge (above
+  /// `k_document_bytes_max`).
+  virtual void keep(std::string name, std::string text, std::function<void(core::Result<void>)> done) = 0;
+
+  // ---- C2D
+  /// Those that no program has completed, oldest first. Blocking; at start only.
+  [[nodiscard]] virtual core::Result<std::vector<core::DurableCommand>> commands() = 0;
+  /// Takes a C2D message (its `id` is not looked at). `done` is told its number when it is on disk, or nothing when one
+  /// with this message id has been taken in the last `k_message_ids_age`, completed or not. Errors StorageFailed, and
+  /// SpoolFull when `k_commands_max` wait, or with it more than `k_commands_bytes_max` would. What was asked to be
+  /// completed before has made room.
+  virtual void take(core::DurableCommand command,
+                    std::function<void(core::Result<std::optional<std::uint64_t>>)> done) = 0;
+  /// It is done with: it is never told again, and its message id stays known. Of one that is not there: does nothing.
+  virtual void complete(std::uint64_t id, std::function<void(core::Result<void>)> done) = 0;
+
   /// Calls `done` when everything that was told before is on disk, or cannot be written (which `trouble` was told).
   virtual void settle(std::function<void()> done) = 0;
 
@@ -110,6 +133,12 @@ class Store {
 
   static constexpr std::uint64_t k_waiting_bytes_max = 32ULL << 20U;
   static constexpr std::chrono::seconds k_acknowledged_wait{5};
+  static constexpr std::size_t k_document_bytes_max = std::size_t{1} << 20U;
+  static constexpr std::size_t k_commands_max = 1'000;
+  static constexpr std::uint64_t k_commands_bytes_max = 8ULL << 20U;  ///< of their payloads, names and message ids
+  /// A hub keeps a C2D message for two days at most; one that another hub was given once more may come as late again.
+  static constexpr std::chrono::hours k_message_ids_age{24 * 4};
+  static constexpr std::size_t k_message_ids_max = 10'000;  ///< then the oldest is forgotten
 };
 
 }  // namespace iotc_ha::spool

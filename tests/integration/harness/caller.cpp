@@ -1,28 +1,20 @@
 #include "caller.hpp"
 
+#include "sd_bus.hpp"
+
 #include <systemd/sd-bus.h>
 
 #include <cerrno>
 #include <iterator>
-#include <stdexcept>
-#include <system_error>
 #include <utility>
 
 namespace iotc_ha::integration {
 namespace {
 
-constexpr const char* k_name = "io.github.iotc_ha";
-constexpr const char* k_path = "/io/github/iotc_ha";
 constexpr const char* k_telemetry = "io.github.iotc_ha.Telemetry1";
 constexpr const char* k_properties = "org.freedesktop.DBus.Properties";
 /// For an answer that must come. Generous, as all deadlines here.
 constexpr std::uint64_t k_call_limit_us = 180'000'000;
-
-/// sd-bus returns what went wrong as a negative errno.
-int well(int result, const char* what) {
-  if (result < 0) throw std::runtime_error(std::string(what) + ": " + std::generic_category().message(-result));
-  return result;
-}
 
 Refusal refusal_of(const sd_bus_error& error) {
   return {error.name == nullptr ? "" : error.name, error.message == nullptr ? "" : error.message};
@@ -136,7 +128,7 @@ Caller::~Caller() = default;
 
 Caller::Message Caller::call_of(const char* interface, const char* method) const {
   sd_bus_message* call = nullptr;
-  well(sd_bus_message_new_method_call(bus_.get(), &call, k_name, k_path, interface, method), method);
+  well(sd_bus_message_new_method_call(bus_.get(), &call, k_agent_bus_name, k_agent_path, interface, method), method);
   return Message(call);
 }
 
@@ -219,11 +211,15 @@ void Caller::submit_many_later(const std::vector<std::string>& json, std::functi
   });
 }
 
+void Caller::take_what_has_come() {
+  while (well(sd_bus_process(bus_.get(), nullptr), "sd_bus_process") > 0) {
+  }
+}
+
 bool Caller::await_answers(std::size_t under_way_max, std::chrono::milliseconds patience) {
   const auto deadline = std::chrono::steady_clock::now() + patience;
   while (true) {
-    while (well(sd_bus_process(bus_.get(), nullptr), "sd_bus_process") > 0) {
-    }
+    take_what_has_come();
     if (under_way_.size() <= under_way_max) return true;
     const auto left =
         std::chrono::duration_cast<std::chrono::microseconds>(deadline - std::chrono::steady_clock::now());

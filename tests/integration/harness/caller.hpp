@@ -63,18 +63,23 @@ class Caller {
   /// Hands out answers, until no more than so many calls are under way; false when `patience` is over before that.
   [[nodiscard]] bool await_answers(std::size_t under_way_max, std::chrono::milliseconds patience);
 
- private:
-  struct Call;
+ protected:
   struct Release {
     void operator()(sd_bus* bus) const;
     void operator()(sd_bus_message* message) const;
   };
   using Message = std::unique_ptr<sd_bus_message, Release>;
+
+  [[nodiscard]] sd_bus* connection() const { return bus_.get(); }
+  [[nodiscard]] Message call_of(const char* interface, const char* method) const;
+  [[nodiscard]] Answer<Message> answer_to(const Message& call);
+  void take_what_has_come();  ///< without waiting
+
+ private:
+  struct Call;
   using Answered = std::function<void(sd_bus_message*)>;  ///< an answer of the method, or an error
 
-  [[nodiscard]] Message call_of(const char* interface, const char* method) const;
   [[nodiscard]] Message submission(const std::vector<std::string>& json, const SubmitOptions& options, bool many) const;
-  [[nodiscard]] Answer<Message> answer_to(const Message& call);
   void send(const Message& call, Answered answered);
 
   std::unique_ptr<sd_bus, Release> bus_;

@@ -13,6 +13,9 @@ namespace {
 
 using nlohmann::json;
 
+/// The cloud waits for 30 s.
+constexpr std::chrono::seconds k_call_patience{60};
+
 template <typename T>
 T at(const json& object, const char* name) {
   return object.at(name).get<T>();
@@ -119,10 +122,35 @@ void Lizard::attack(const std::string& target, const std::string& how, const Com
 void Lizard::revive(const std::string& target) const { answer({"revive", target}); }
 void Lizard::act(const Command& command) const { answer(command); }
 
+Outcome Lizard::try_to(Command command) const {
+  command.insert(command.begin(), IOTC_HA_LIZARD_PROGRAM);
+  command.insert(command.end(), {"--state-dir", state_dir_.string()});
+  return run(command);
+}
+
 CommandAnswer Lizard::command(const std::string& device, const std::string& name, const std::string& payload) const {
   const json read = json::parse(answer({"command", device, name, payload, "--json"}));
   return {at<int>(read, "status"), read.at("payload").dump()};
 }
+
+CalledMethod Lizard::call_with(const Command& arguments) {
+  Command command{IOTC_HA_LIZARD_PROGRAM, "command", "--json", "--state-dir", state_dir_.string()};
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return {command, state_dir_ / ("call-" + std::to_string(++calls_))};
+}
+
+std::string CalledMethod::said() {
+  if (!process_.wait(k_call_patience)) throw std::runtime_error("a direct method has no end");
+  return process_.out();
+}
+
+CommandAnswer CalledMethod::answer() {
+  const json read = json::parse(said());
+  if (read.contains("error")) throw std::runtime_error("a direct method has no answer: " + read["error"].dump());
+  return {at<int>(read, "status"), read.at("payload").dump()};
+}
+
+std::string CalledMethod::failure() { return at<std::string>(json::parse(said()), "error"); }
 
 std::uint64_t Lizard::desired(const std::string& device, const std::string& patch) const {
   return at<std::uint64_t>(json::parse(answer({"desired", device, patch, "--json"})), "version");

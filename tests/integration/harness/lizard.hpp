@@ -74,6 +74,21 @@ struct HttpAnswer {
   std::string body;
 };
 
+/// A direct method whose caller waits for its answer while the test goes on.
+class CalledMethod {
+ public:
+  CalledMethod(const Command& command, const std::filesystem::path& output_prefix) : process_(command, output_prefix) {}
+
+  [[nodiscard]] bool over() { return !process_.running(); }
+  /// Wait for the end. Each throws std::runtime_error when it was the other one, or when none comes.
+  [[nodiscard]] CommandAnswer answer();
+  [[nodiscard]] std::string failure();  ///< what the cloud tells its caller instead of an answer
+
+ private:
+  [[nodiscard]] std::string said();
+  Process process_;
+};
+
 /// The virtual Azure, driven by its own command line.
 class Lizard {
  public:
@@ -85,10 +100,19 @@ class Lizard {
   [[nodiscard]] std::string address_of(const std::string& hub) const { return status().hub(hub).address; }
   void attack(const std::string& target, const std::string& how, const Command& options = {}) const;
   void revive(const std::string& target) const;
-  void act(const Command& command) const;  ///< any other subcommand whose answer does not matter
+  void act(const Command& command) const;               ///< any other subcommand whose answer does not matter
+  [[nodiscard]] Outcome try_to(Command command) const;  ///< the same for one that may fail
 
   [[nodiscard]] CommandAnswer command(const std::string& device, const std::string& name,
                                       const std::string& payload) const;
+  [[nodiscard]] CalledMethod call(const std::string& device, const std::string& name, const std::string& payload) {
+    return call_with({device, name, payload});
+  }
+  /// The payload is what stands in the file.
+  [[nodiscard]] CalledMethod call_with_file(const std::string& device, const std::string& name,
+                                            const std::string& file) {
+    return call_with({device, name, "--file", file});
+  }
   /// Sets desired properties; answers the version that they now have.
   std::uint64_t desired(const std::string& device, const std::string& json) const;
   /// What stands at a JSON pointer in the twin ("/reported/fanSpeed/value"), as compact JSON text; "" when nothing
@@ -110,11 +134,13 @@ class Lizard {
 
  private:
   std::string answer(Command command) const;
+  [[nodiscard]] CalledMethod call_with(const Command& arguments);
   /// Each line of `telemetry --json` after number `since`; `visit` answers the number of its own.
   void for_each_line(std::uint64_t since, const std::function<std::uint64_t(const std::string& line)>& visit) const;
 
   const std::filesystem::path state_dir_;
   std::unique_ptr<Process> process_;
+  unsigned calls_ = 0;
   std::vector<Received> received_;
 };
 

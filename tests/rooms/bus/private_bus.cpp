@@ -254,6 +254,7 @@ Requests Served::requests() {
     return set(log_target_, target, {"journal", "console"});
   };
   shelf.serve(requests);
+  desk.serve(requests);
   return requests;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "desk.hpp"
 #include "shelf.hpp"
 
 #include <iotc_ha/bus/service.hpp>
@@ -96,6 +97,7 @@ class Served {
   int reconnects = 0;
   int reprovisions = 0;
   Shelf shelf;
+  Desk desk;
 
  private:
   void note(const std::string& line);

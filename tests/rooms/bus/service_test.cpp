@@ -100,6 +100,8 @@ struct Interface {
 const std::vector<Interface> k_interfaces{
     {"io.github.iotc_ha.Agent1", IOTC_HA_AGENT_XML, 18, "GetHistory: arg direction=out name=entries type=a(tsss)"},
     {"io.github.iotc_ha.Telemetry1", IOTC_HA_TELEMETRY_XML, 15, "Submit: arg direction=in name=options type=a{sv}"},
+    {"io.github.iotc_ha.Twin1", IOTC_HA_TWIN_XML, 7, "Acknowledge: arg direction=in name=code type=i"},
+    {"io.github.iotc_ha.Commands1", IOTC_HA_COMMANDS_XML, 3, "Invoked: arg name=durable type=b"},
 };
 
 TEST_F(ServiceTest, ServesExactlyTheMembersThatItsXmlNames) {

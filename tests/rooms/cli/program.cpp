@@ -89,6 +89,8 @@ void Program::close_input() {
   if (input_ >= 0) close(std::exchange(input_, -1));
 }
 
+void Program::signal(int number) const { kill(pid_, number); }
+
 bool Program::read_some() {
   pollfd readable{output_, POLLIN, 0};
   const auto limit = std::chrono::milliseconds(bus::k_deadline).count();

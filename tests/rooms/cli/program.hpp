@@ -20,6 +20,7 @@ class Program {
 
   void write(const std::string& text) const;  ///< to its standard input
   void close_input();
+  void signal(int number) const;
   std::optional<std::string> line();  ///< the next of its standard output; nothing at the end or after the deadline
 
   struct End {

@@ -35,6 +35,22 @@ TEST_F(UsageTest, WhatMakesNoSenseIsNamedAndIsStatus64) {
       {{"send", "{}", "--wait=soon"}, "--wait: must be 1 to 86400 seconds, not 'soon'"},
       {{"send", "{}", "--lines"}, "--lines"},
       {{"send", "--lines", "--message-id", "mine"}, "--message-id"},
+      {{"report", "{}", "--file", "/etc/hostname"}, "--file"},
+      {{"report", "{}", "{}"}, "{}"},
+      {{"report", "--file", ""}, "--file: must be a file"},
+      {{"twin", "desired"}, "desired"},
+      {{"watch", "--property", ""}, "--property: must be a name"},
+      {{"watch", "--command", "\xff"}, "--command: must be UTF-8"},
+      {{"watch", "--count", "0"}, "--count: must be 1 or more, not 0"},
+      {{"watch", "--exec", "true"}, "--exec: has nothing to answer without --property or --command"},
+      {{"watch", "--command", "a", "--exec", ""}, "--exec: must be a program"},
+      {{"watch", "--command", "a", "--exec", "/no/such"},
+       "--exec: '/no/such' cannot be run: No such file or directory"},
+      {{"watch", "--command", "a", "--exec", "no-such"}, "--exec: 'no-such' cannot be run: not found in PATH"},
+      {{"watch", "--command", "a", "--exec", "/etc/passwd"}, "cannot be run: Permission denied"},
+      {{"watch", "--command", "a", "--timeout", "3"}, "--exec"},
+      {{"watch", "--command", "a", "--exec", "true", "--timeout", "0"}, "--timeout: must be 1 to 86400 seconds, not 0"},
+      {{"watch", "--command", "a*b*c"}, "\"a*b*c\" must be"},
       {{"history", "-3"}, "-3"},
       {{"history", "many"}, "many"},
   };
@@ -58,8 +74,9 @@ TEST_F(UsageTest, HelpAndVersionAreForStandardOutput) {
 
 TEST(ReachTest, WithoutABusOrADaemonEveryCommandSaysSoWithStatus69) {
   bus::PrivateBus bus;
-  const std::vector<std::vector<std::string>> commands{{"send", "{}"}, {"audit"},     {"status"},
-                                                       {"history"},    {"reconnect"}, {"reprovision"}};
+  const std::vector<std::vector<std::string>> commands{
+      {"send", "{}"},  {"audit"}, {"status"},       {"history"}, {"reconnect"},
+      {"reprovision"}, {"twin"},  {"report", "{}"}, {"watch"},   {"watch", "--command", "a"}};
   for (const auto& command : commands) {
     const auto end = run(bus.address(), command);
     EXPECT_EQ(end.status, EX_UNAVAILABLE);
@@ -129,12 +146,25 @@ TEST_F(PermissionTest, WhoIsNotInTheGroupIsToldWhoMaySendWithStatus77) {
   const auto ordered = run_as_nobody("", {"reconnect"});
   EXPECT_EQ(ordered.status, EX_NOPERM);
   EXPECT_EQ(ordered.errors, "iotc-hactl: not permitted: only root may control the daemon\n");
+  const auto reported = run_as_nobody("", {"report", "{}"});
+  EXPECT_EQ(reported.status, EX_NOPERM);
+  EXPECT_EQ(reported.errors,
+            "iotc-hactl: not permitted: only root and members of the group iotc-ha may report properties\n");
+  const auto claimed = run_as_nobody("", {"watch", "--command", "reset"});
+  EXPECT_EQ(claimed.status, EX_NOPERM);
+  EXPECT_EQ(claimed.errors,
+            "iotc-hactl: not permitted: only root and members of the group iotc-ha may answer for properties and "
+            "commands\n");
 }
 
 TEST_F(PermissionTest, AnybodyMayLookAndAMemberOfTheGroupMaySend) {
   EXPECT_EQ(run_as_nobody("", {"status"}).status, 0);
   EXPECT_EQ(run_as_nobody("", {"audit"}).status, 0);
   EXPECT_EQ(run_as_nobody("", {"history"}).status, 0);
+  EXPECT_EQ(run_as_nobody("", {"twin"}).status, 0);
+  EXPECT_EQ(run_as_nobody("", {"watch", "--count", "1"}).status, 0);
+  EXPECT_EQ(run_as_nobody("users", {"report", "{}"}).status, 0);
+  EXPECT_EQ(run_as_nobody("users", {"watch", "--command", "reset", "--count", "1"}).status, 0);
   const auto sent = run_as_nobody("users", {"send", "{}"});
   EXPECT_EQ(sent.status, 0) << sent.errors;
   EXPECT_EQ(sent.output, "1\n");

@@ -55,7 +55,7 @@ TEST_F(StatusTest, JsonHasEverythingThatTheDaemonTells) {
       "last_failover_duration": 2345000,
       "last_error": {"name": "ConnectionLost", "text": "hub-a closed the connection", "when": 42},
       "queued": 3, "queued_bytes": 1536, "oldest_queued": 1700000000000000, "accepted": 14, "delivered": 5,
-      "dropped": 4, "quarantined": 2, "capacity": 268435456, "bytes_written": 9})"));
+      "dropped": 4, "quarantined": 2, "capacity": 268435456, "bytes_written": 9, "unacknowledged": []})"));
 }
 
 TEST_F(StatusTest, WhatIsNotThereIsNotMadeUp) {

@@ -70,6 +70,11 @@ class Desk {
     return found;
   }
 
+  /// Gives the receipt of what has come.
+  void stored(const hub::CommandReceived& command) {
+    run([&](hub::Sessions& /*sessions*/) { command.receipt->stored(); });
+  }
+
   /// Everything that has come and was not taken.
   std::deque<hub::Notice> left() {
     const std::scoped_lock lock(mutex_);

@@ -94,8 +94,9 @@ void Dialogue::accept_session(std::uint8_t granted) {
   }
 }
 
-void Dialogue::answer_twin(int status, std::string_view twin) {
-  const Packet get = receive();
+void Dialogue::answer_twin(int status, std::string_view twin) { answer_twin(receive(), status, twin); }
+
+void Dialogue::answer_twin(const Packet& get, int status, std::string_view twin) {
   const std::size_t rid = get.body.find("?$rid=");
   if (get.type != 3 || rid == std::string::npos) throw PeerGone("not the GET of the twin");
   publish("$iothub/twin/res/" + std::to_string(status) + '/' + get.body.substr(rid), twin);
@@ -105,6 +106,20 @@ void Dialogue::publish(std::string_view topic, std::string_view payload) {
   send(packet(0x30, with_length(topic) + std::string(payload)));
 }
 
+void Dialogue::publish(std::string_view topic, std::string_view payload, std::uint16_t id) {
+  const std::string number{static_cast<char>(id >> 8U), static_cast<char>(id & 0xffU)};
+  send(packet(0x32, with_length(topic) + number + std::string(payload)));
+}
+
+std::vector<Dialogue::Packet> Dialogue::receive_the_rest() {
+  std::vector<Packet> packets;
+  try {
+    while (true) packets.push_back(receive());
+  } catch (const PeerGone&) {
+  }
+  return packets;
+}
+
 void Dialogue::wait_until_gone() {
   if (tls_ == nullptr) {
     char byte = 0;
@@ -112,10 +127,7 @@ void Dialogue::wait_until_gone() {
     }
     return;
   }
-  try {
-    while (true) static_cast<void>(receive());
-  } catch (const PeerGone&) {
-  }
+  static_cast<void>(receive_the_rest());
 }
 
 void Dialogue::reset() {

@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 /// A peer that does what a broker in its right mind does not: it speaks just enough TLS and MQTT to break off anywhere.
 namespace iotc_ha::hub_test {
@@ -39,8 +40,13 @@ class Dialogue {
   void accept_session(std::uint8_t granted = 1);
   /// Reads the GET of the twin and answers it.
   void answer_twin(int status, std::string_view twin);
+  void answer_twin(const Packet& get, int status, std::string_view twin);
   void publish(std::string_view topic, std::string_view payload);
+  /// The same with QoS 1: to be answered by a PUBACK, a packet of type 4 with this id.
+  void publish(std::string_view topic, std::string_view payload, std::uint16_t id);
   void wait_until_gone();
+  /// All that comes until the device is gone.
+  [[nodiscard]] std::vector<Packet> receive_the_rest();
   void reset();  ///< RST: the connection ends at once, without a farewell
 
  private:

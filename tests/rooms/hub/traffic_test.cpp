@@ -99,6 +99,7 @@ TEST_F(Traffic, TwinPatchesMethodsAndCommandsFindTheirWay) {
   ASSERT_TRUE(command);
   EXPECT_EQ(command->properties, (core::Properties{{"$.mid", "7"}, {"method-name", "setAlarm"}}));
   EXPECT_EQ(command->payload, "\"14:30\"");
+  desk.stored(*command);
 }
 
 /// A file descriptor of this process whose peer is `port` of our address; -1 if there is none.
@@ -158,6 +159,7 @@ TEST_F(Traffic, WhatNobodyCanReadIsToldAndTheSessionGoesOn) {
   const auto command = desk.wait_for<hub::CommandReceived>(k_soon);
   ASSERT_TRUE(command);
   EXPECT_EQ(command->payload, largest);
+  desk.stored(*command);
 }
 
 TEST_F(Traffic, LargestTelemetryGoesThrough) {
@@ -249,6 +251,25 @@ TEST_F(Traffic, ASessionThatIsBeingClosedTakesTelemetryUntilItRunsDry) {
     EXPECT_EQ(acknowledged->sequence, i);
   }
   EXPECT_TRUE(desk.left().empty());
+}
+
+TEST_F(Traffic, AnAnswerToAMethodLeavesWhileTheSessionIsBeingClosed) {
+  const Broker broker(folder.path(), {keys});
+  HubPlayer hub(broker);
+  Desk desk;
+  ASSERT_TRUE(opened(desk, AttemptId{1}, broker.port()));
+  hub.publish("$iothub/methods/POST/echo/?$rid=1f", "{}", 0);
+  const auto method = desk.wait_for<hub::MethodInvoked>(k_soon);
+  ASSERT_TRUE(method);
+  desk.run([&](hub::Sessions& sessions) {
+    sessions.send(AttemptId{1}, telemetry(1));
+    sessions.close(AttemptId{1}, 10s);
+    sessions.answer_method(AttemptId{1}, method->rid, 200, R"("hi")");
+  });
+  ASSERT_TRUE(desk.wait_for<hub::Closed>(k_soon));
+  const auto answers = hub.wait_for("$iothub/methods/res/200/?$rid=1f", 1, k_soon);
+  ASSERT_EQ(answers.size(), 1U);
+  EXPECT_EQ(answers[0].payload, R"("hi")");
 }
 
 TEST_F(Traffic, CloseDoesNotWaitForASilentHub) {

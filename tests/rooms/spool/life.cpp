@@ -1,6 +1,7 @@
 #include "life.hpp"
 
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <sqlite3.h>
 #include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp
 
@@ -17,6 +18,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
+
+constexpr int k_pause_ms = 5;
 
 class Shell {
  public:
@@ -119,6 +122,8 @@ bool Life::wait_until(const std::function<bool(spool::Store&)>& condition) {
     bool met = false;
     on_loop([&](spool::Store& store) { met = condition(store); });
     if (met) return true;
+    // A loop that is asked without a pause keeps others from it: the worker, whose answer this waits for.
+    poll(nullptr, 0, k_pause_ms);
   }
   return false;
 }
@@ -179,6 +184,38 @@ void Life::settle() {
   answer_to<bool>([this](const auto& done) { store_->settle([done] { done(true); }); });
 }
 
+core::Result<void> Life::keep(const std::string& name, const std::string& text) {
+  return answer_to<core::Result<void>>([&](const auto& done) { store_->keep(name, text, done); });
+}
+
+std::map<std::string, std::string> Life::documents() {
+  std::map<std::string, std::string> documents;
+  on_loop([&](spool::Store& store) {
+    auto answer = store.documents();
+    ASSERT_TRUE(answer) << answer.error().what;
+    documents = std::move(*answer);
+  });
+  return documents;
+}
+
+core::Result<std::optional<std::uint64_t>> Life::take(const core::DurableCommand& command) {
+  return answer_to<core::Result<std::optional<std::uint64_t>>>([&](const auto& done) { store_->take(command, done); });
+}
+
+core::Result<void> Life::complete(std::uint64_t id) {
+  return answer_to<core::Result<void>>([&](const auto& done) { store_->complete(id, done); });
+}
+
+std::vector<core::DurableCommand> Life::commands() {
+  std::vector<core::DurableCommand> commands;
+  on_loop([&](spool::Store& store) {
+    auto answer = store.commands();
+    ASSERT_TRUE(answer) << answer.error().what;
+    commands = std::move(*answer);
+  });
+  return commands;
+}
+
 std::vector<core::Account> Life::accounts() {
   auto accounts =
       answer_to<core::Result<std::vector<core::Account>>>([this](const auto& done) { store_->accounts(done); });
@@ -220,6 +257,11 @@ core::Submission message(std::string body) {
   message.body = std::move(body);
   message.created = core::WallTime{1'700'000'000s};
   return message;
+}
+
+core::DurableCommand command(std::string message_id, std::string payload) {
+  const core::WallTime received{1'700'000'000s};
+  return {0, std::move(message_id), "setAlarm", "clock", std::move(payload), received, received + 48h};
 }
 
 std::vector<std::uint64_t> numbers_of(const std::vector<core::Telemetry>& messages) {

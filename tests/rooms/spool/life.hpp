@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <functional>
 #include <future>
+#include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -59,6 +61,12 @@ class Life {
   void release();
   void replay(const std::string& hub);
   void settle();
+  core::Result<void> keep(const std::string& name, const std::string& text);
+  std::map<std::string, std::string> documents();
+  /// Nothing when it is known already.
+  core::Result<std::optional<std::uint64_t>> take(const core::DurableCommand& command);
+  core::Result<void> complete(std::uint64_t id);
+  std::vector<core::DurableCommand> commands();
   std::vector<core::Account> accounts();
   core::Account account() { return accounts().back(); }  ///< that of the present life
   core::SpoolFigures figures();
@@ -83,6 +91,8 @@ class Life {
 };
 
 [[nodiscard]] core::Submission message(std::string body);
+/// A C2D message.
+[[nodiscard]] core::DurableCommand command(std::string message_id, std::string payload = "{}");
 [[nodiscard]] std::vector<std::uint64_t> numbers_of(const std::vector<core::Telemetry>& messages);
 [[nodiscard]] std::vector<std::uint64_t> range(std::uint64_t first, std::uint64_t last);
 

@@ -43,9 +43,18 @@ class Folder {
 struct Told {
   std::map<std::uint64_t, std::string> accepted;  ///< number and body of every message whose append() was answered
   std::set<std::uint64_t> acknowledged;           ///< told to the store, at whatever time
+  std::map<std::uint64_t, std::string> taken;     ///< id and message id of every command whose take() was answered
+  std::set<std::uint64_t> given_back;             ///< to complete(), at whatever time
+  std::set<std::uint64_t> completed;              ///< complete() was answered
+  std::uint64_t written = 0;                      ///< the last version of the document that was given to keep()
+  std::uint64_t kept = 0;                         ///< the last of which keep() was answered
 };
 
-/// A life of the daemon as the spool sees it: callers hand in messages in bursts, a hub takes them a little later.
+const std::string k_document = "desired";
+std::string payload_of(const std::string& message_id) { return message_id + std::string(500, '\0'); }
+
+/// A life of the daemon as the spool sees it: callers hand in messages in bursts, a hub takes them a little later, and
+/// sends commands and versions of a document.
 class Life {
  public:
   Life(runtime::Loop& loop, spool::Store& store, const ForgetfulDisk& disk, unsigned seed)
@@ -68,6 +77,38 @@ class Life {
     const int callers = number(1, 6);
     waiting_ = callers;
     for (int i = 0; i < callers; ++i) append(number(1, 4));
+    if (number(0, 1) == 0) take();
+    if (number(0, 1) == 0) keep();
+  }
+
+  void take() {
+    core::DurableCommand command;
+    command.message_id = "m-" + std::to_string(++commands_);
+    command.payload = payload_of(command.message_id);
+    store_.take(command, [this, message_id = command.message_id](const auto& answer) {
+      ASSERT_TRUE(answer && *answer);
+      const std::uint64_t id = **answer;
+      if (!disk_.was_cut()) told_.taken[id] = message_id;
+      if (number(0, 1) == 0) complete(id);
+    });
+  }
+
+  void complete(std::uint64_t id) {
+    told_.given_back.insert(id);
+    store_.complete(id, [this, id](const core::Result<void>& answer) {
+      ASSERT_TRUE(answer);
+      if (!disk_.was_cut()) told_.completed.insert(id);
+    });
+  }
+
+  void keep() {
+    // The last version, if the cut comes first.
+    const std::uint64_t version = ++versions_;
+    if (!disk_.was_cut()) told_.written = version;
+    store_.keep(k_document, std::to_string(version), [this, version](const core::Result<void>& answer) {
+      ASSERT_TRUE(answer);
+      if (!disk_.was_cut()) told_.kept = version;
+    });
   }
 
   void append(int count) {
@@ -113,16 +154,22 @@ class Life {
   int bursts_ = 0;
   int waiting_ = 0;
   std::uint64_t produced_ = 0;
+  std::uint64_t commands_ = 0;
+  std::uint64_t versions_ = 0;
 };
 
-/// Everything that is queued, and the accounts.
+/// Everything that is there.
 struct Found {
   std::vector<core::Telemetry> messages;
   std::vector<core::Account> accounts;
+  std::map<std::string, std::string> documents;
+  std::vector<core::DurableCommand> commands;
+  std::size_t taken_again = 0;
 };
 
 /// `begun`: something was promised, so that the file must be a sound one. Before that it may be half a header.
-Found read_everything(const fs::path& folder, bool begun) {
+Found read_everything(const fs::path& folder, const Told& told) {
+  const bool begun = !told.accepted.empty() || !told.taken.empty() || told.kept > 0;
   Found found;
   runtime::Loop loop;
   auto store = spool::Store::open(folder, {}, loop, [&](const core::Error& error) {
@@ -132,8 +179,15 @@ Found read_everything(const fs::path& folder, bool begun) {
     ADD_FAILURE() << store.error().what;
     return found;
   }
+  found.documents = (*store)->documents().value();
+  found.commands = (*store)->commands().value();
   const auto deadline = loop.make_timer([&] { loop.exit(1); });
   deadline->arm(loop.now() + 30s);
+  for (const auto& [id, message_id] : told.taken) {
+    core::DurableCommand again;
+    again.message_id = message_id;
+    (*store)->take(again, [&](const auto& answer) { found.taken_again += answer && *answer ? 1U : 0U; });
+  }
   (*store)->accounts([&](const core::Result<std::vector<core::Account>>& accounts) {
     ASSERT_TRUE(accounts) << accounts.error().what;
     found.accounts = *accounts;
@@ -149,6 +203,25 @@ Found read_everything(const fs::path& folder, bool begun) {
   return found;
 }
 
+void expect_inbox_kept(const Told& told, const Found& found) {
+  std::map<std::uint64_t, std::string> there;
+  for (const core::DurableCommand& command : found.commands) {
+    there[command.id] = command.message_id;
+    EXPECT_EQ(command.payload, payload_of(command.message_id));
+    EXPECT_FALSE(told.completed.contains(command.id)) << "command " << command.id << " comes back";
+  }
+  for (const auto& [id, message_id] : told.taken) {
+    if (told.given_back.contains(id)) continue;
+    ASSERT_TRUE(there.contains(id)) << "command " << id << " is lost";
+    EXPECT_EQ(there[id], message_id);
+  }
+  EXPECT_EQ(found.taken_again, 0U) << "message ids are known";
+  const auto document = found.documents.find(k_document);
+  const std::uint64_t version = document == found.documents.end() ? 0 : std::stoull(document->second);
+  EXPECT_GE(version, told.kept);
+  EXPECT_LE(version, told.written);
+}
+
 void expect_promises_kept(const Told& told, const Found& found) {
   std::map<std::uint64_t, std::string> there;
   for (const core::Telemetry& message : found.messages) there[message.sequence] = message.body;
@@ -161,6 +234,7 @@ void expect_promises_kept(const Told& told, const Found& found) {
     }
   }
   for (const core::Account& life : found.accounts) EXPECT_TRUE(life.adds_up()) << "boot " << life.boot;
+  expect_inbox_kept(told, found);
 }
 
 /// How many operations a life of this seed has, roughly: threads may share commits otherwise the next time.
@@ -174,11 +248,12 @@ std::uint64_t operations_of_a_life(unsigned seed) {
   return disk.operations();
 }
 
-TEST(PowerCut, AtAnyMomentLeavesEveryMessageWhoseAcceptanceWasTold) {
+TEST(PowerCut, AtAnyMomentLeavesWhatWasTold) {
   constexpr unsigned k_cuts = 150;
   std::mt19937 chance(20'261'123);
   const std::uint64_t operations = operations_of_a_life(0);
   std::size_t promised = 0;
+  std::size_t commands = 0;
   std::size_t cuts = 0;
   for (unsigned seed = 0; seed < k_cuts && !testing::Test::HasFailure(); ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -196,9 +271,11 @@ TEST(PowerCut, AtAnyMomentLeavesEveryMessageWhoseAcceptanceWasTold) {
     }
     ++cuts;
     promised += told.accepted.size();
-    expect_promises_kept(told, read_everything(after.path(), !told.accepted.empty()));
+    commands += told.taken.size();
+    expect_promises_kept(told, read_everything(after.path(), told));
   }
-  std::cout << cuts << " power cuts, " << promised << " messages promised before them\n";
+  std::cout << cuts << " power cuts, " << promised << " messages and " << commands
+            << " commands promised before them\n";
   EXPECT_GT(cuts, k_cuts / 2);
 }
 

@@ -1,9 +1,8 @@
 #include "life.hpp"
+#include "small_disk.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -134,46 +133,6 @@ TEST_F(StorageTest, WhatIsAcknowledgedAndNotYetOnDiskComesAgainUnderTheSameId) {
   EXPECT_EQ(life.figures().queued, 2U);
 }
 
-/// A file system of a few MiB that nobody else sees, in a process of its own.
-class SmallDisk {
- public:
-  /// Runs `test` with its path in a child, whose failures are those of this test.
-  static void run(const fs::path& folder, const std::function<void(const fs::path&)>& test) {
-    const fs::path disk = folder / "disk";
-    fs::create_directory(disk);
-    const pid_t child = fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
-      if (unshare(CLONE_NEWNS) != 0 || mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-          mount("small", disk.c_str(), "tmpfs", 0, "size=4m") != 0) {
-        std::cerr << "a small file system cannot be mounted: " << std::generic_category().message(errno) << '\n';
-        _exit(77);
-      }
-      try {
-        test(disk);
-      } catch (const std::exception& error) {
-        ADD_FAILURE() << error.what();
-      }
-      std::cout.flush();
-      _exit(testing::Test::HasFailure() ? 1 : 0);
-    }
-    int status = 0;
-    ASSERT_EQ(waitpid(child, &status, 0), child);
-    ASSERT_TRUE(WIFEXITED(status));
-    if (WEXITSTATUS(status) == 77 && geteuid() != 0) GTEST_SKIP() << "only root may mount a small file system";
-    EXPECT_EQ(WEXITSTATUS(status), 0);
-  }
-  static void fill_up(const fs::path& file) {
-    std::ofstream out(file, std::ios::binary);
-    for (std::size_t size = 65536; size > 0; size /= 2) {
-      const std::string block(size, 'x');
-      while (out.write(block.data(), static_cast<std::streamsize>(block.size())).flush()) {
-      }
-      out.clear();
-    }
-  }
-};
-
 TEST_F(StorageTest, AFullDiskRefusesNewMessagesLosesNoneAndGoesOnWhenThereIsRoom) {
   SmallDisk::run(state_.path(), [](const fs::path& disk) {
     const fs::path ballast = disk.parent_path() / "disk" / "ballast";
@@ -283,8 +242,42 @@ TEST_F(StorageTest, ADatabaseOfTheFirstVersionKeepsItsHubAndGetsAQueue) {
     EXPECT_EQ(numbers_of(life.all()), range(1, 3));
     life.expect_adds_up();
   }
-  EXPECT_EQ(state_.query("PRAGMA user_version"), 2);
+  EXPECT_EQ(state_.query("PRAGMA user_version"), 3);
   EXPECT_THAT(state_.quarantined(), IsEmpty());
+}
+
+TEST_F(StorageTest, ADatabaseOfTheSecondVersionKeepsItsMessagesAndGetsAnInbox) {
+  std::vector<core::Telemetry> before;
+  std::vector<core::Account> accounts;
+  {
+    Life life(state_.path());
+    life.fill(500, 300);
+    life.next(0, 10);
+    life.acknowledge(1, 10);
+    life.quarantine(11, "it closes sessions");
+    life.settle();
+    life.release();
+    before = life.all();
+    accounts = life.accounts();
+  }
+  // What version 3 added, and nothing else.
+  state_.run_sql("DROP TABLE document; DROP TABLE command; DROP TABLE taken; PRAGMA user_version = 2");
+  {
+    Life life(state_.path());
+    EXPECT_THAT(life.notes(), IsEmpty());
+    EXPECT_EQ(life.all(), before);
+    EXPECT_EQ(life.accounts()[0], accounts[0]);
+    life.expect_adds_up();
+    EXPECT_THAT(life.documents(), IsEmpty());
+    EXPECT_THAT(life.commands(), IsEmpty());
+    EXPECT_TRUE(life.keep("twin", "{}"));
+    EXPECT_TRUE(life.take(command("m")));
+  }
+  EXPECT_EQ(state_.query("PRAGMA user_version"), 3);
+  EXPECT_THAT(state_.quarantined(), IsEmpty());
+  Life life(state_.path());
+  EXPECT_EQ(life.documents().size(), 1U);
+  EXPECT_EQ(life.commands().size(), 1U);
 }
 
 TEST_F(StorageTest, ASecondDaemonDoesNotGetTheSameSpool) {

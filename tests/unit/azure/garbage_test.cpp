@@ -1,5 +1,6 @@
 #include <iotc_ha/azure/dps.hpp>
 #include <iotc_ha/azure/json.hpp>
+#include <iotc_ha/azure/merge_patch.hpp>
 #include <iotc_ha/azure/mqtt.hpp>
 #include <iotc_ha/azure/sas.hpp>
 #include <iotc_ha/azure/twin.hpp>
@@ -44,7 +45,24 @@ void read_twin(const std::string& text) {
       acknowledgements.push_back({property.name, property.json_value, 200, document->version, ""});
     }
     ASSERT_TRUE(acknowledgement_patch(acknowledgements)) << text;
+    const auto split = by_component(*document, {"x"});
+    ASSERT_TRUE(split && desired_patch(split->properties)) << text;
   }
+  if (const auto reported = reported_of_twin(text)) {
+    ASSERT_EQ(compact_json(*reported), *reported);
+  }
+}
+
+void read_patch(const std::string& text) {
+  static const std::string k_other = R"({"a":{"b":1},"c":null})";
+  if (const auto patched = apply_patch(k_other, text)) {
+    ASSERT_EQ(patch_towards(*patched, text).value(), std::nullopt) << text;
+    ASSERT_TRUE(apply_patch(text, k_other));
+    ASSERT_TRUE(join_patches(k_other, text, *patched) && join_patches(text, k_other, text));
+  }
+  const auto checked = check_reported(text);
+  ASSERT_TRUE(!checked || compact_json(text)) << text;
+  ASSERT_TRUE(checked || checked.error().what.find('\n') == std::string::npos);
 }
 
 void read_dps(const std::string& text) {
@@ -138,6 +156,10 @@ INSTANTIATE_TEST_SUITE_P(
                {R"({"desired":{"fanSpeed":42,"x":{"y":[1.0]},"$version":7},"reported":{"$version":3}})",
                 R"({"fanSpeed":null,"$version":8})"},
                read_twin},
+        Parser{"patch",
+               {R"({"a":{"b":[1.0,{"x":null}],"c":null},"battery":60.6,"fan":{"__t":"c","a":{"value":1,"ac":200}}})",
+                R"({"a":null,"c":{"d":9007199254740993}})"},
+               read_patch},
         Parser{
             "dps",
             {R"({"operationId":"5.3","status":"assigned","registrationState":{"assignedHub":"h.net","deviceId":"d","substatus":"x"}})",

@@ -137,6 +137,18 @@ TEST(InboundTopic, AMethodRequestHasItsNameAndItsRequestIdAsWritten) {
             "thermostat1*getMaxMinReport");
 }
 
+TEST(CommandName, IsTakenApartAtItsFirstStar) {
+  EXPECT_EQ(split_command_name("thermostat1*getMaxMinReport"), (CommandName{"thermostat1", "getMaxMinReport"}));
+  EXPECT_EQ(split_command_name("a*b*c"), (CommandName{"a", "b*c"}));
+  EXPECT_EQ(split_command_name("a**"), (CommandName{"a", "*"}));
+}
+
+TEST(CommandName, WithAnEmptySideIsTheNameOfARootCommand) {
+  for (const std::string whole : {"echo", "", "*", "*x", "x*", "**", "*x*y"}) {
+    EXPECT_EQ(split_command_name(whole), (CommandName{"", whole}));
+  }
+}
+
 TEST(InboundTopic, ACloudMessageHasItsProperties) {
   const Properties expected{{"$.mid", "1"}, {"method-name", "setAlarm"}, {"flag", ""}};
   EXPECT_EQ(parsed<CloudMessage>("devices/dev1/messages/devicebound/%24.mid=1&method-name=setAlarm&flag").properties,

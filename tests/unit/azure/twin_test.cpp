@@ -63,6 +63,76 @@ TEST(Twin, WhatIsMissingOrBrokenIsNamed) {
   EXPECT_EQ(patch.error().what, "the desired patch: it has no '$version'");
 }
 
+TEST(Twin, TheReportedPartComesWithoutTheHubsOwnMembers) {
+  EXPECT_EQ(
+      reported_of_twin(
+          R"({"desired":{"$version":7},"reported":{ "battery" : 60.60, "$metadata":{}, "fan":{"__t":"c"}, "$version":3}})"),
+      R"({"battery":60.60,"fan":{"__t":"c"}})");
+  EXPECT_EQ(reported_of_twin(R"({"reported":{"$version":1}})"), "{}");
+  for (const auto& [text, complaint] :
+       {std::pair{"", "the twin: it is not JSON"},
+        std::pair{R"({"desired":{}})", "the twin: it has no 'reported' part"},
+        std::pair{R"({"reported":[]})", "the twin's 'reported' part: it is not a JSON"}}) {
+    const auto refused = reported_of_twin(text);
+    ASSERT_FALSE(refused) << text;
+    EXPECT_EQ(refused.error().fault, Fault::InvalidPayload);
+    EXPECT_THAT(refused.error().what, HasSubstr(complaint));
+  }
+}
+
+TEST(Components, AreKnownByTheirMarkOrByTheirName) {
+  const DesiredDocument document{
+      5, {{"fan", R"({"__t":"c","speed":1.10,"mode":null})"}, {"pump", R"({"on":true})"}, {"mode", R"({"on":true})"}}};
+  const DesiredDocument expected{
+      5, {{"fan*speed", "1.10"}, {"fan*mode", "null"}, {"pump*on", "true"}, {"mode", R"({"on":true})"}}};
+  EXPECT_EQ(by_component(document, {"pump"}), expected);
+}
+
+TEST(Components, ThatAreNoObjectStayOneProperty) {
+  const DesiredDocument document{5, {{"fan", "null"}, {"pump", "3"}, {"valve", R"(["__t","c"])"}, {"x", "\"c\""}}};
+  EXPECT_EQ(by_component(document, {"fan", "pump", "valve"}), document);
+}
+
+TEST(Components, ThatAreEmptyHaveNoProperties) {
+  const DesiredDocument document{5, {{"fan", R"({"__t":"c"})"}, {"pump", "{}"}, {"valve", "{}"}}};
+  EXPECT_EQ(by_component(document, {"pump"}), (DesiredDocument{5, {{"valve", "{}"}}}));
+}
+
+TEST(Components, OnlyTheRightMarkCounts) {
+  const DesiredDocument document{5, {{"a", R"({"__t":"C","b":1})"}, {"c", R"({"__t":{"__t":"c"},"d":1})"}}};
+  EXPECT_EQ(by_component(document, {}), document);
+}
+
+TEST(Components, AreMarkedInADesiredPatch) {
+  EXPECT_EQ(desired_patch({{"fan*speed", "1.10"}, {"fanSpeed", "42"}, {"fan*mode", "null"}, {"pump", "null"}}),
+            R"({"fan":{"__t":"c","speed":1.10,"mode":null},"fanSpeed":42,"pump":null})");
+  EXPECT_EQ(desired_patch({}), "{}");
+  EXPECT_FALSE(desired_patch({{"fan*speed", "fast"}}));
+  EXPECT_FALSE(desired_patch({{"fan*\xFF", "1"}}));
+}
+
+TEST(Components, OfAPropertyThatStandsTwiceTheLastCounts) {
+  EXPECT_EQ(desired_patch({{"a", "1"}, {"b*c", "1"}, {"a", "2"}, {"b*c", "2"}}), R"({"a":2,"b":{"__t":"c","c":2}})");
+  EXPECT_EQ(desired_patch({{"b*c", "1"}, {"b", "null"}}), R"({"b":null})");
+  EXPECT_EQ(desired_patch({{"b", "null"}, {"b*c", "1"}}), R"({"b":{"__t":"c","c":1}})");
+}
+
+TEST(Components, ComeBackAsTheyWere) {
+  const std::string patch = R"({"fan":{"__t":"c","speed":1.10},"a":[1],"pump":{"__t":"c","on":true}})";
+  const auto document = desired_of_patch(patch.substr(0, patch.size() - 1) + R"(,"$version":3})");
+  ASSERT_TRUE(document);
+  const auto split = by_component(*document, {});
+  ASSERT_TRUE(split);
+  EXPECT_EQ(desired_patch(split->properties), patch);
+}
+
+TEST(Acknowledgement, OfComponentsStandInTheirComponentWithItsMark) {
+  EXPECT_EQ(acknowledgement_patch(
+                {{"fan*speed", "3", 200, 7, "completed"}, {"a", "1", 200, 7, ""}, {"fan*mode", "null", 400, 7, ""}}),
+            R"({"fan":{"__t":"c","speed":{"value":3,"ac":200,"av":7,"ad":"completed"},)"
+            R"("mode":{"value":null,"ac":400,"av":7}},"a":{"value":1,"ac":200,"av":7}})");
+}
+
 TEST(Acknowledgement, HasValueCodeVersionAndDescription) {
   EXPECT_EQ(acknowledgement_patch({{"fanSpeed", "42", 200, 7, "completed"}}),
             R"({"fanSpeed":{"value":42,"ac":200,"av":7,"ad":"completed"}})");

@@ -64,7 +64,7 @@ TEST(Method, AHostileNameBreaksNeitherTheBodyNorTheJournal) {
 TEST(Command, SetAlarmTakesAnIsoTime) {
   for (const std::string time : {"14:30", "00:00", "23:59:59", "14:30:00Z", "14:30:00.123456Z", "14:30Z",
                                  "14:30:00+01:00", "14:30:00.5-11:30", "23:59:60Z"}) {
-    const CommandOutcome outcome = take_command({{"$.mid", "1"}, {"method-name", "setAlarm"}}, '"' + time + '"');
+    const CommandOutcome outcome = take_command("setAlarm", '"' + time + '"');
     EXPECT_TRUE(outcome.known);
     EXPECT_EQ(outcome.journal, "command setAlarm: the alarm is set to " + time);
   }
@@ -78,7 +78,7 @@ TEST(Command, SetAlarmIgnoresWhatIsNoTimeAndSaysSo) {
         std::string("\"-1:30\""), std::string("\"tomorrow\""), std::string("42"), std::string("null"),
         std::string("[\"14:30\"]"), std::string("\"\xFF\""),
         '"' + std::string("14:30:00.") + std::string(10'000, '5') + '"'}) {
-    const CommandOutcome outcome = take_command({{"method-name", "setAlarm"}}, payload);
+    const CommandOutcome outcome = take_command("setAlarm", payload);
     EXPECT_TRUE(outcome.known);
     EXPECT_EQ(outcome.journal, "command setAlarm: ignored, because its payload is no JSON string with an ISO 8601 time")
         << payload;
@@ -86,12 +86,21 @@ TEST(Command, SetAlarmIgnoresWhatIsNoTimeAndSaysSo) {
 }
 
 TEST(Command, AnUnknownOneAndAMissingNameAreSaidSo) {
-  const CommandOutcome unknown = take_command({{"method-name", "explode\n"}}, "\"s3cret\"");
+  const CommandOutcome unknown = take_command("explode\n", "\"s3cret\"");
   EXPECT_FALSE(unknown.known);
   EXPECT_EQ(unknown.journal, "command 'explode?': ignored, this device does not have it");
-  const CommandOutcome nameless = take_command({{"$.mid", "1"}}, "\"s3cret\"");
+  const CommandOutcome nameless = take_command("", "\"s3cret\"");
   EXPECT_FALSE(nameless.known);
   EXPECT_EQ(nameless.journal, "cloud-to-device message without a method-name: ignored");
+}
+
+TEST(Template, KnowsItsOwnNamesAndNoOthers) {
+  EXPECT_TRUE(knows_method("echo"));
+  EXPECT_TRUE(knows_command("setAlarm"));
+  EXPECT_TRUE(knows_property("fanSpeed"));
+  for (const char* name : {"", "Echo", "setAlarm*x", "fan*fanSpeed", "battery"}) {
+    EXPECT_FALSE(knows_method(name) || knows_command(name) || knows_property(name)) << name;
+  }
 }
 
 TEST(Desired, FanSpeedIsAppliedAndAcknowledged) {
@@ -120,14 +129,14 @@ TEST(Desired, ADeletedFanSpeedIsAcknowledgedWithNull) {
   EXPECT_THAT(outcome.acknowledgements, ElementsAre(Acknowledgement{"fanSpeed", "null", 200, 9, "removed"}));
 }
 
-TEST(Desired, EveryKeyIsAcknowledgedWithItsOwnValueAndVersion) {
+TEST(Desired, WhatNobodyKnowsIsNamedAndLeftUnacknowledged) {
   const DesiredOutcome outcome =
       apply_desired({18446744073709551615U, {{"a\n", "1.10"}, {"fanSpeed", "1"}, {"b", R"({"c":[1]})"}}});
   EXPECT_THAT(outcome.acknowledgements,
-              ElementsAre(Acknowledgement{"a\n", "1.10", 404, 18446744073709551615U, "unknown property"},
-                          Acknowledgement{"fanSpeed", "1", 200, 18446744073709551615U, "completed"},
-                          Acknowledgement{"b", R"({"c":[1]})", 404, 18446744073709551615U, "unknown property"}));
-  EXPECT_EQ(outcome.journal, "desired properties, version 18446744073709551615; fanSpeed set to 1; unknown: a?, b");
+              ElementsAre(Acknowledgement{"fanSpeed", "1", 200, 18446744073709551615U, "completed"}));
+  EXPECT_THAT(outcome.unknown, ElementsAre("a\n", "b"));
+  EXPECT_EQ(outcome.journal,
+            "desired properties, version 18446744073709551615; fanSpeed set to 1; nobody answers for: a?, b");
 }
 
 TEST(Desired, AnEmptyDocumentHasNothingToAcknowledge) { EXPECT_TRUE(apply_desired({1, {}}).acknowledgements.empty()); }
@@ -136,7 +145,7 @@ TEST(Desired, AHugeDocumentMakesAShortJournalLine) {
   azure::DesiredDocument document{3, {}};
   for (int i = 0; i < 1'000; ++i) document.properties.push_back({"property" + std::to_string(i), "1"});
   const DesiredOutcome outcome = apply_desired(document);
-  EXPECT_EQ(outcome.acknowledgements.size(), 1'000U);
+  EXPECT_EQ(outcome.unknown.size(), 1'000U);
   EXPECT_LT(outcome.journal.size(), 300U);
 }
 
@@ -155,11 +164,10 @@ TEST(Requests, OfRandomBytesAreAnsweredWithJsonAndOneLine) {
     const MethodAnswer answer = answer_method(below(2) == 0 ? "echo" : text(), text());
     ASSERT_TRUE(azure::compact_json(answer.json)) << answer.json;
     ASSERT_EQ(answer.journal.find('\n'), std::string::npos);
-    const CommandOutcome command =
-        take_command({{"method-name", below(2) == 0 ? "setAlarm" : text()}}, '"' + text() + '"');
+    const CommandOutcome command = take_command(below(2) == 0 ? "setAlarm" : text(), '"' + text() + '"');
     ASSERT_EQ(command.journal.find('\n'), std::string::npos);
     const DesiredOutcome desired = apply_desired({1, {{"fanSpeed", text()}, {text(), text()}}});
-    ASSERT_EQ(desired.acknowledgements.size(), 2U);
+    ASSERT_EQ(desired.acknowledgements.size() + desired.unknown.size(), 2U);
     ASSERT_EQ(desired.journal.find('\n'), std::string::npos);
   }
 }

@@ -1,0 +1,310 @@
+#include "twin.hpp"
+
+#include <iotc_ha/azure/text.hpp>
+#include <iotc_ha/azure/twin.hpp>
+#include <iotc_ha/device/sample.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace iotc_ha::daemon {
+namespace {
+
+using namespace std::chrono_literals;
+using runtime::Severity;
+
+/// A living hub answers a twin request in well under a second; a throttled one answers 429 just as fast.
+constexpr auto k_answer_limit = 30s;
+/// After 429 or 5xx: "retry 10-60 s jittered".
+constexpr std::chrono::milliseconds k_retry_min = 10s;
+constexpr std::chrono::milliseconds k_retry_max = 60s;
+
+std::string find(const std::map<std::string, std::string>& documents, const std::string& name) {
+  const auto found = documents.find(name);
+  return found == documents.end() ? std::string{} : found->second;
+}
+
+}  // namespace
+
+Twin::Twin(runtime::Loop& loop, runtime::Journal& journal, hub::Sessions& sessions, spool::Store& store,
+           const Settings& settings, Listener listener)
+    : loop_(loop),
+      journal_(journal),
+      sessions_(sessions),
+      store_(store),
+      settings_(settings),
+      listener_(std::move(listener)),
+      silence_timer_(loop.make_timer([this] { look_for_silence(); })),
+      retry_timer_(loop.make_timer([this] { retry(); })) {}
+
+void Twin::begin(const std::map<std::string, std::string>& documents) {
+  reported_ = azure::Reported(find(documents, k_reported));
+  desired_ = azure::Desired(find(documents, k_desired));
+  kept_desired_ = desired_.text();
+  told_unacknowledged_ = unacknowledged();
+}
+
+void Twin::forget() {
+  begin({});
+  listener_.unacknowledged_changed();
+}
+
+void Twin::settings_changed() {
+  const auto waiting = desired_.waiting();
+  if (waiting.empty()) return;
+  let_sample_answer(waiting);
+  keep_desired();
+}
+
+void Twin::session_opened(core::AttemptId attempt, const std::string& hub, const std::string& twin_json) {
+  session_ended();
+  session_ = Session{attempt, hub};
+  compare_reported(twin_json);
+  take_desired(twin_json);
+  send_reported();
+}
+
+void Twin::session_ended() {
+  session_.reset();
+  reported_.session_ended();
+  questions_.clear();  // answers are lost with the session; the next one begins with the whole twin
+  throttled_ = false;
+  twin_wanted_ = false;
+  silence_timer_->disarm();
+  retry_timer_->disarm();
+}
+
+// ---- Questions to the hub
+
+void Twin::ask(Question::Kind kind, const std::function<void(std::uint64_t rid)>& send) {
+  const std::uint64_t rid = ++rid_;
+  questions_.emplace(rid, Question{kind, loop_.now()});
+  send(rid);
+  look_for_silence();
+}
+
+void Twin::ask_for_twin() {
+  const auto asked = [](const auto& question) { return question.second.kind == Question::Kind::Twin; };
+  if (!session_) return;
+  twin_wanted_ = throttled_ || std::any_of(questions_.begin(), questions_.end(), asked);
+  if (twin_wanted_) return;
+  ask(Question::Kind::Twin, [this](std::uint64_t rid) { sessions_.get_twin(session_->attempt, rid); });
+}
+
+void Twin::send_reported() {
+  if (!session_ || throttled_) return;
+  auto patch = reported_.next();
+  if (!patch) return;
+  ask(Question::Kind::Report, [&](std::uint64_t rid) { sessions_.report(session_->attempt, rid, std::move(*patch)); });
+}
+
+void Twin::look_for_silence() {
+  if (!session_ || questions_.empty()) return silence_timer_->disarm();
+  const core::Instant due = questions_.begin()->second.asked_at + k_answer_limit;
+  if (loop_.now() < due) return silence_timer_->arm(due);
+  listener_.silent(session_->attempt, {core::Fault::Silent, "has not answered about the twin in time", {}});
+}
+
+void Twin::on(const hub::TwinAnswered& notice) {
+  if (!session_ || notice.attempt != session_->attempt) return;
+  const auto question = questions_.find(notice.rid);
+  if (question == questions_.end()) return;
+  const Question::Kind kind = question->second.kind;
+  questions_.erase(question);
+  look_for_silence();
+  if (!session_) return;  // another question has waited for too long
+  if (notice.status < 200 || notice.status > 299) return refused(notice, kind);
+  if (kind == Question::Kind::Report) {
+    reported_.accepted();
+    return send_reported();
+  }
+  take_desired(notice.body);
+  if (twin_wanted_) ask_for_twin();  // a patch has come meanwhile that this answer may not know
+}
+
+void Twin::refused(const hub::TwinAnswered& answer, Question::Kind kind) {
+  const bool for_good = kind == Question::Kind::Report && (answer.status == 400 || answer.status == 413);
+  journal_.write(for_good ? Severity::Error : Severity::Warning,
+                 std::string{"the hub refused "} +
+                     (kind == Question::Kind::Report ? "reported properties" : "the request for the twin") +
+                     " with status " + std::to_string(answer.status));
+  if (for_good) return give_up_reported(answer.status);
+  if (kind == Question::Kind::Report) {
+    reported_.postponed();
+  } else {
+    twin_wanted_ = true;
+  }
+  retry_later();
+}
+
+void Twin::give_up_reported(int status) {
+  if (const auto name = reported_.refused()) {
+    journal_.write(Severity::Error, "the reported property '" + azure::one_line(*name, 80) +
+                                        "' is given up: the hub finds it wrong (status " + std::to_string(status) +
+                                        ")");
+    keep_reported([](const core::Result<void>& /*the Store tells of its trouble*/) {});
+  }
+  send_reported();
+}
+
+void Twin::retry_later() {
+  throttled_ = true;
+  std::uniform_int_distribution<std::int64_t> spread{k_retry_min.count(), k_retry_max.count()};
+  retry_timer_->arm(loop_.now() + std::chrono::milliseconds{spread(chance_)});
+}
+
+void Twin::retry() {
+  throttled_ = false;
+  if (twin_wanted_) ask_for_twin();
+  send_reported();
+}
+
+// ---- Reported
+
+void Twin::compare_reported(const std::string& twin_json) {
+  auto there = azure::reported_of_twin(twin_json);
+  const auto compared = there ? reported_.session_opened(*there) : core::Result<void>(tl::unexpected(there.error()));
+  if (!compared) complain("compare the reported properties with the hub's", compared.error());
+}
+
+void Twin::report(const std::string& merge_patch, bus::Answer<void> answer) {
+  if (auto taken = reported_.report(merge_patch); !taken) return answer(std::move(taken));
+  keep_reported(std::move(answer));
+  send_reported();
+}
+
+void Twin::report_passing(const std::string& merge_patch) {
+  if (auto taken = reported_.report_passing(merge_patch); !taken) complain("report the battery", taken.error());
+  send_reported();
+}
+
+void Twin::keep_reported(bus::Answer<void> answer) { store_.keep(k_reported, reported_.text(), std::move(answer)); }
+
+// ---- Desired
+
+void Twin::take_desired(const std::string& twin_json) {
+  if (auto taken = desired_.take_twin(session_->hub, twin_json); !taken) {
+    return complain("read the desired properties", taken.error());
+  }
+  desired_changed();
+}
+
+void Twin::on(const hub::DesiredPatched& notice) {
+  if (!session_ || notice.attempt != session_->attempt) return;
+  const auto taken = desired_.take_patch(notice.patch_json);
+  if (!taken) return complain("read a desired patch", taken.error());
+  if (*taken == azure::Desired::Taken::New) return desired_changed();
+  if (*taken == azure::Desired::Taken::Old) return;
+  journal_.write(Severity::Info, "a desired patch is missing after version " + std::to_string(desired_.version()) +
+                                     "; reading the whole twin");
+  ask_for_twin();
+}
+
+void Twin::desired_changed() {
+  const auto waiting = desired_.waiting();
+  if (!waiting.empty()) deliver(waiting);
+  let_sample_answer(waiting);
+  keep_desired();
+}
+
+void Twin::deliver(const std::vector<azure::DesiredProperty>& properties) {
+  std::map<core::Caller, std::vector<azure::DesiredProperty>> shares;
+  for (const azure::DesiredProperty& property : properties) {
+    if (const auto owner = claims_.owner(property.name)) shares[*owner].push_back(property);
+  }
+  for (const auto& [caller, share] : shares) {
+    const auto patch = azure::desired_patch(share);
+    if (!patch) {
+      complain("tell a program of its desired properties", patch.error());
+      continue;
+    }
+    listener_.desired_changed(caller, *patch, desired_.version());
+  }
+}
+
+void Twin::let_sample_answer(const std::vector<azure::DesiredProperty>& properties) {
+  azure::DesiredDocument unclaimed{desired_.version(), {}};
+  for (const azure::DesiredProperty& property : properties) {
+    // What a program has claimed waits for it to come back: it may only be starting anew.
+    if (!claims_.ever_claimed(property.name)) unclaimed.properties.push_back(property);
+  }
+  if (unclaimed.properties.empty() || !settings_.config.sample.desired_property_receive) return;
+  const device::DesiredOutcome outcome = device::apply_desired(unclaimed);
+  journal_.write(Severity::Info, outcome.journal);
+  for (const azure::Acknowledgement& acknowledgement : outcome.acknowledgements) {
+    if (auto reported = report_acknowledgement(acknowledgement); !reported) {
+      complain("acknowledge a desired property", reported.error());
+    }
+  }
+  if (!outcome.acknowledgements.empty()) keep_reported([](const core::Result<void>& /*the Store tells*/) {});
+  send_reported();
+}
+
+core::Result<void> Twin::report_acknowledgement(const azure::Acknowledgement& acknowledgement) {
+  auto patch = azure::acknowledgement_patch({acknowledgement});
+  if (!patch) return tl::unexpected(patch.error());
+  const auto deletion = azure::desired_patch({{acknowledgement.name, "null"}});
+  if (!deletion) return tl::unexpected(deletion.error());
+  if (auto reported = reported_.replace(*deletion, *patch); !reported) return reported;
+  desired_.answered(acknowledgement.name, acknowledgement.version);
+  return {};
+}
+
+void Twin::keep_desired() {
+  if (std::string text = desired_.text(); text != kept_desired_) {
+    kept_desired_ = text;
+    store_.keep(k_desired, std::move(text), [this](const core::Result<void>& kept) {
+      if (kept) return;
+      kept_desired_.clear();  // the next change writes it all
+      // Of a disk that refuses the Store tells itself.
+      if (kept.error().fault == core::Fault::PayloadTooLarge) complain("keep the desired properties", kept.error());
+    });
+  }
+  if (auto names = unacknowledged(); names != told_unacknowledged_) {
+    told_unacknowledged_ = std::move(names);
+    listener_.unacknowledged_changed();
+  }
+}
+
+core::Result<void> Twin::claim(const core::Caller& caller, const std::vector<std::string>& names) {
+  if (auto claimed = claims_.claim(caller, names); !claimed) return claimed;
+  desired_.know_components(claims_.components());
+  keep_desired();
+  std::vector<azure::DesiredProperty> theirs;
+  for (azure::DesiredProperty& property : desired_.waiting()) {
+    if (std::find(names.begin(), names.end(), property.name) != names.end()) theirs.push_back(std::move(property));
+  }
+  if (!theirs.empty()) deliver(theirs);
+  return {};
+}
+
+void Twin::acknowledge(const core::Caller& caller, const azure::Acknowledgement& acknowledgement,
+                       bus::Answer<void> answer) {
+  if (claims_.owner(acknowledgement.name) != caller) {
+    return answer(core::fail(core::Fault::NotClaimed, "this program has not claimed the property '" +
+                                                          azure::one_line(acknowledgement.name, 80) + "'"));
+  }
+  if (auto reported = report_acknowledgement(acknowledgement); !reported) return answer(std::move(reported));
+  keep_desired();
+  keep_reported(std::move(answer));
+  send_reported();
+}
+
+void Twin::caller_left(const core::Caller& caller) {
+  const std::vector<std::string> names = claims_.release(caller);
+  if (names.empty()) return;
+  journal_.write(Severity::Info, "the program " + caller + " has left; nobody answers for its " +
+                                     std::to_string(names.size()) + " desired properties");
+}
+
+std::vector<std::string> Twin::unacknowledged() const {
+  std::vector<std::string> names;
+  for (azure::DesiredProperty& property : desired_.waiting()) names.push_back(std::move(property.name));
+  return names;
+}
+
+void Twin::complain(std::string_view about, const core::Error& error) {
+  journal_.write(Severity::Error, "cannot " + std::string(about) + ": " + error.what);
+}
+
+}  // namespace iotc_ha::daemon
