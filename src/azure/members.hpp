@@ -38,6 +38,9 @@ class Members {
 /// The same value, whatever its text: 20 and 20.0, members in any order.
 [[nodiscard]] bool is_same_json(const std::string& one, const std::string& other);
 
+/// The member that says that an object is a component, by the conventions of IoT Plug and Play.
+inline constexpr std::string_view k_component_mark = "__t";
+
 [[nodiscard]] inline bool is_object(std::string_view compact_json) { return compact_json.starts_with('{'); }
 
 }  // namespace iotc_ha::azure

@@ -10,7 +10,6 @@ namespace iotc_ha::azure {
 namespace {
 
 constexpr std::string_view k_null = "null";
-constexpr std::string_view k_component_mark = "__t";
 
 /// The members of a value that is a part of what was read; none when it is there not, or no object.
 Members members_in(const std::string* json) {

@@ -14,7 +14,6 @@ namespace {
 
 using core::Fault;
 
-constexpr std::string_view k_component_mark = "__t";
 constexpr std::string_view k_component = "\"c\"";
 
 core::Result<DesiredDocument> read_desired(std::string_view json, std::string_view what) {

@@ -21,8 +21,6 @@ constexpr auto k_stop_limit = 4s;
 /// The document that says whose twin and commands the others are.
 constexpr const char* k_device = "device";
 
-const auto k_the_store_tells = [](const core::Result<void>& /*of its trouble*/) {};
-
 }  // namespace
 
 Agent::Agent(runtime::Loop& loop, runtime::Journal& journal, config::Sources sources, Settings settings,
@@ -124,7 +122,7 @@ void Agent::recall() {
       journal_.write(Severity::Warning, "the twin and the commands on disk are those of " + kept_for +
                                             ", which this device is not: forgotten");
     }
-    for (const core::DurableCommand& command : *commands) store_->complete(command.id, k_the_store_tells);
+    for (const core::DurableCommand& command : *commands) store_->complete(command.id, spool::k_store_tells);
     commands->clear();
     documents->clear();
     keep_identity();
@@ -134,8 +132,8 @@ void Agent::recall() {
 }
 
 void Agent::keep_identity() {
-  for (const auto& name : {Twin::k_reported, Twin::k_desired}) store_->keep(name, "", k_the_store_tells);
-  store_->keep(k_device, settings_.identity(), k_the_store_tells);
+  for (const auto& name : {Twin::k_reported, Twin::k_desired}) store_->keep(name, "", spool::k_store_tells);
+  store_->keep(k_device, settings_.identity(), spool::k_store_tells);
 }
 
 void Agent::begin() {

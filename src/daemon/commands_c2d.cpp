@@ -19,8 +19,6 @@ using runtime::Severity;
 constexpr core::Instant::duration k_look_min = std::chrono::minutes{1};
 constexpr core::Instant::duration k_look_max = std::chrono::hours{1};
 
-const auto k_the_store_tells = [](const core::Result<void>& /*of its trouble*/) {};
-
 std::string property(const core::Properties& properties, std::string_view key) {
   const auto found =
       std::find_if(properties.begin(), properties.end(), [key](const auto& each) { return each.first == key; });
@@ -52,7 +50,7 @@ void Commands::forget_durables() {
   for (const auto& [id, durable] : durables_) {
     if (!durable.is_ending) ids.push_back(id);
   }
-  for (const std::uint64_t id : ids) finish(id, k_the_store_tells);
+  for (const std::uint64_t id : ids) finish(id, spool::k_store_tells);
 }
 
 void Commands::on(const hub::CommandReceived& notice) {
@@ -114,7 +112,7 @@ void Commands::make_room(const core::DurableCommand& command, const core::Error&
   }
   journal_.write(Severity::Warning,
                  "command " + shown(full_name(oldest->second.command)) + " is dropped to make room: " + full.what);
-  finish(oldest->first, k_the_store_tells);
+  finish(oldest->first, spool::k_store_tells);
   put_by(command, receipt);
 }
 
@@ -153,13 +151,13 @@ void Commands::offer(std::uint64_t id) {
   if (is_over(durable)) {
     journal_.write(Severity::Warning,
                    "command " + shown(name) + " is dropped: its time is over, and no program took it");
-    return finish(id, k_the_store_tells);
+    return finish(id, spool::k_store_tells);
   }
   if (const auto owner = claims_.owner(name)) return invoke(*owner, durable);
   if (settings_.config.sample.c2d_command_receive && device::knows_command(name) && !claims_.ever_claimed(name)) {
     const device::CommandOutcome outcome = device::take_command(name, command.payload);
     journal_.write(outcome.known ? Severity::Info : Severity::Warning, outcome.journal);
-    return finish(id, k_the_store_tells);
+    return finish(id, spool::k_store_tells);
   }
   journal_.write(Severity::Info, "command " + shown(name) + " waits for a program that claims it");
 }
@@ -169,7 +167,7 @@ void Commands::invoke(const core::Caller& caller, Durable& durable) {
   auto payload = as_json(command.payload);
   if (!payload) {
     journal_.write(Severity::Warning, "command " + shown(full_name(command)) + " is dropped: its payload is no text");
-    return finish(command.id, k_the_store_tells);
+    return finish(command.id, spool::k_store_tells);
   }
   durable.caller = caller;
   journal_.write(Severity::Info, "command " + shown(full_name(command)) + " goes to " + caller);

@@ -142,7 +142,7 @@ void Twin::give_up_reported(int status) {
     journal_.write(Severity::Error, "the reported property '" + azure::one_line(*name, 80) +
                                         "' is given up: the hub finds it wrong (status " + std::to_string(status) +
                                         ")");
-    keep_reported([](const core::Result<void>& /*the Store tells of its trouble*/) {});
+    keep_reported(spool::k_store_tells);
   }
   send_reported();
 }
@@ -236,7 +236,7 @@ void Twin::let_sample_answer(const std::vector<azure::DesiredProperty>& properti
       complain("acknowledge a desired property", reported.error());
     }
   }
-  if (!outcome.acknowledgements.empty()) keep_reported([](const core::Result<void>& /*the Store tells*/) {});
+  if (!outcome.acknowledgements.empty()) keep_reported(spool::k_store_tells);
   send_reported();
 }
 

@@ -16,11 +16,10 @@
 ///   resolved before.
 /// - It sets no socket option and gives no access to its sockets. Here they get TCP_NODELAY and TCP_USER_TIMEOUT.
 /// - It reports every failed connection as "-1". Here we note what the socket and OpenSSL had to say.
-/// - It acknowledges a message when the callback that takes it returns, and nothing that the callback could answer
-/// keeps
-///   it from that. Here we note which socket a thread reads from, so that the callback can cut the connection first.
-///   The callback is called by the thread that has just read the message, with Paho's mutex held, under which Paho
-///   closes its sockets: the descriptor can be no other's by then, also when there are several connections.
+/// - It acknowledges a message when the callback that takes it returns, whatever the callback answers. Here we note
+///   which socket a thread reads from, so that the callback can cut the connection first. The callback is called by the
+///   thread that has just read the message, with Paho's mutex held, under which Paho closes its sockets: the descriptor
+///   can be no other's by then, also when there are several connections.
 ///
 /// Without it (Paho linked statically, or a linker that does not export the functions to shared libraries) everything
 /// works, slowly and with less to say; but a message that must not be acknowledged ends the process.

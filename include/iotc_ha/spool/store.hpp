@@ -36,6 +36,9 @@ struct Limits {
   std::chrono::seconds replay_window{0};  ///< for how long what a hub has acknowledged is kept; zero: not at all
 };
 
+/// A `done` for what nobody waits for: the Store tells by itself (Listener::trouble) when the disk refuses.
+inline constexpr auto k_store_tells = [](const core::Result<void>& /*of it*/) {};
+
 /// The database and its one worker. Every call is for the loop thread, and every callback comes there, never from
 /// inside a call. What the loop asks for while the worker is busy is done in one transaction when it is free again:
 /// many callers share one fsync. A `done` is called once, unless the Store ends first.
