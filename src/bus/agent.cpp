@@ -24,6 +24,8 @@ std::vector<PropertyName> differences(const Shown& before, const Shown& after) {
   compare("ReconnectCount", a.reconnect_count, b.reconnect_count);
   compare("LastFailoverDuration", a.last_failover_duration, b.last_failover_duration);
   compare("LastError", a.last_error, b.last_error);
+  compare("DpsRegistrations", a.dps_registrations, b.dps_registrations);
+  compare("DpsThrottled", a.dps_throttled, b.dps_throttled);
   return names;
 }
 

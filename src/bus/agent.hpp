@@ -53,6 +53,8 @@ class Agent final : public sdbus::AdaptorInterfaces<io::github::iotc_ha::Agent1_
   std::uint64_t ReconnectCount() override { return shown_.status.reconnect_count; }
   std::uint64_t LastFailoverDuration() override;
   sdbus::Struct<std::string, std::string, std::uint64_t> LastError() override;
+  std::uint64_t DpsRegistrations() override { return shown_.status.dps_registrations; }
+  std::uint64_t DpsThrottled() override { return shown_.status.dps_throttled; }
 
   const Shown& shown_;
   const Requests& requests_;

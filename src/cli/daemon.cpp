@@ -263,6 +263,8 @@ Result<About> Daemon::about() {
     status.last_failover_duration = moment(properties.number("LastFailoverDuration")).time_since_epoch();
     const auto error = properties.get<sdbus::Struct<std::string, std::string, std::uint64_t>>("LastError");
     status.last_error = {std::get<0>(error), std::get<1>(error), moment(std::get<2>(error))};
+    status.dps_registrations = properties.number("DpsRegistrations");
+    status.dps_throttled = properties.number("DpsThrottled");
     return about;
   });
 }

@@ -45,6 +45,8 @@ void print_state(const About& about) {
         std::to_string(status.failover_count) +
             (status.failover_count > 0 ? ", the last took " + show_duration(status.last_failover_duration) : "") +
             "; " + count(status.reconnect_count, "reconnect", "reconnects"));
+  print("DPS         ", count(status.dps_registrations, "registration", "registrations") + ", " +
+                            std::to_string(status.dps_throttled) + " throttled");
   if (!status.last_error.name.empty()) {
     print("Last error  ", status.last_error.name + " at " + show_moment(status.last_error.when));
     print("            ", status.last_error.text);
@@ -88,6 +90,8 @@ JsonObject json_of(const About& about, const core::SpoolFigures& figures,
                              .add("name", status.last_error.name)
                              .add("text", status.last_error.text)
                              .add("when", status.last_error.when))
+      .add("dps_registrations", status.dps_registrations)
+      .add("dps_throttled", status.dps_throttled)
       .add("queued", figures.queued)
       .add("queued_bytes", figures.queued_bytes)
       .add("oldest_queued", figures.oldest_queued)

@@ -56,7 +56,7 @@ std::optional<std::uint64_t> measure(std::string_view text, const std::array<Uni
   return number * found->factor;
 }
 
-/// The largest unit that divides it.
+/// In the largest unit that divides it. Not for zero, which every unit divides.
 template <std::size_t N>
 std::string in_units(std::uint64_t amount, const std::array<Unit, N>& units) {
   const Unit* best = &units.front();
@@ -89,6 +89,28 @@ std::optional<std::uint16_t> port_number(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || end != text.data() + text.size() || number == 0) return std::nullopt;
   return number;
+}
+
+constexpr std::string_view k_proxy_scheme = "http://";
+
+/// A user or a password as it stands in a URL (RFC 3986): what is not a letter, a digit or one of a few signs is
+/// percent-encoded. No control character: those end the header that it is sent in.
+bool is_credential(std::string_view text) {
+  constexpr std::string_view k_signs = "-._~!$&'()*+,;=";
+  if (text.empty()) return false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      if (!is_alnum(text[i]) && k_signs.find(text[i]) == std::string_view::npos) return false;
+      continue;
+    }
+    std::uint8_t byte = 0;
+    const char* const digits = text.data() + i + 1;
+    const char* const end = text.data() + std::min(i + 3, text.size());
+    const auto [read, error] = std::from_chars(digits, end, byte, 16);
+    if (error != std::errc{} || read != digits + 2 || byte < 0x20 || byte == 0x7F) return false;
+    i += 2;
+  }
+  return true;
 }
 
 /// One step of a DTMI's path: a letter, then letters, digits and '_', not ending in '_'.
@@ -140,13 +162,13 @@ Checked<std::uint16_t> port(const Value& value) {
 }
 
 Checked<milliseconds> duration(const Value& value, milliseconds min, milliseconds max) {
-  const auto count = [](milliseconds time) { return static_cast<std::uint64_t>(time.count()); };
+  const auto number = [](milliseconds time) { return static_cast<std::uint64_t>(time.count()); };
   if (const auto* string = std::get_if<std::string>(&value)) {
     const auto amount = measure(*string, k_times);
-    if (amount && *amount >= count(min) && *amount <= count(max)) return milliseconds(*amount);
+    if (amount && *amount >= number(min) && *amount <= number(max)) return milliseconds(*amount);
   }
   return complaint("expected a time in double quotes such as \"500ms\", \"30s\", \"5min\", \"1h\" or \"7d\", from " +
-                   in_units(count(min), k_times) + " to " + in_units(count(max), k_times) + ", got " + shown(value));
+                   time_text(min) + " to " + time_text(max) + ", got " + shown(value));
 }
 
 Checked<std::chrono::seconds> whole_seconds(const Value& value, std::chrono::seconds min, std::chrono::seconds max) {
@@ -164,10 +186,10 @@ Checked<std::uint64_t> size(const Value& value, std::uint64_t min, std::uint64_t
   }
   return complaint(
       "expected a size in double quotes such as \"1048576\" (bytes), \"512KiB\", \"256MiB\" or \"1GiB\", from " +
-      in_units(min, k_sizes) + " to " + in_units(max, k_sizes) + ", got " + shown(value));
+      size_text(min) + " to " + size_text(max) + ", got " + shown(value));
 }
 
-Checked<std::string> one_of(const Value& value, std::initializer_list<std::string_view> choices) {
+Checked<std::string> one_of(const Value& value, const std::vector<std::string_view>& choices) {
   std::string list;
   const auto* string = std::get_if<std::string>(&value);
   for (const std::string_view choice : choices) {
@@ -176,6 +198,19 @@ Checked<std::string> one_of(const Value& value, std::initializer_list<std::strin
   }
   return complaint("expected " + list + ", got " + shown(value));
 }
+
+Checked<std::uint32_t> count(const Value& value, std::uint32_t min, std::uint32_t max) {
+  const auto* number = std::get_if<std::int64_t>(&value);
+  if (number != nullptr && *number >= min && *number <= max) return static_cast<std::uint32_t>(*number);
+  return complaint("expected a whole number from " + std::to_string(min) + " to " + std::to_string(max) +
+                   ", without quotes, got " + shown(value));
+}
+
+std::string time_text(milliseconds time) {
+  return time == milliseconds::zero() ? "0s" : in_units(static_cast<std::uint64_t>(time.count()), k_times);
+}
+
+std::string size_text(std::uint64_t bytes) { return bytes == 0 ? "0" : in_units(bytes, k_sizes); }
 
 Checked<std::string> registration_id(const Value& value) {
   auto id = text(value);
@@ -225,19 +260,41 @@ Checked<std::string> host_name(const Value& value) {
 }
 
 Checked<std::string> proxy(const Value& value) {
-  constexpr std::string_view k_scheme = "http://";
   auto url = text(value);
-  if (!url || url->empty()) return url;
+  // Not shown from here on: there may be a password in it, also where none was expected.
+  if (!url) return complaint("expected text in double quotes");
+  if (url->empty()) return url;
   std::string_view rest = *url;
-  // Not shown: the likely slip is "http://user:password@host:port".
-  const auto wrong = complaint("expected \"http://host:port\", without user, password and path, or \"\" for none");
-  if (rest.substr(0, k_scheme.size()) != k_scheme) return wrong;
-  rest.remove_prefix(k_scheme.size());
+  const auto wrong = complaint(
+      "expected \"http://host:port\", or \"http://user:password@host:port\" with user and password percent-encoded, "
+      "without a path, or \"\" for none");
+  if (!rest.starts_with(k_proxy_scheme)) return wrong;
+  rest.remove_prefix(k_proxy_scheme.size());
+  if (const std::size_t at = rest.rfind('@'); at != std::string_view::npos) {
+    const std::string_view credentials = rest.substr(0, at);
+    const std::size_t colon = credentials.find(':');
+    if (colon == std::string_view::npos || !is_credential(credentials.substr(0, colon)) ||
+        !is_credential(credentials.substr(colon + 1))) {
+      return wrong;
+    }
+    rest.remove_prefix(at + 1);
+  }
   const std::size_t colon = rest.find(':');
   if (colon == std::string_view::npos || !is_host(rest.substr(0, colon)) || !port_number(rest.substr(colon + 1))) {
     return wrong;
   }
   return url;
+}
+
+std::optional<std::string> proxy_without_password(const Value& value) {
+  const auto* url = std::get_if<std::string>(&value);
+  if (url == nullptr) return std::nullopt;
+  const std::size_t at = url->rfind('@');
+  if (at == std::string::npos) return std::nullopt;
+  const std::size_t user = url->starts_with(k_proxy_scheme) ? k_proxy_scheme.size() : 0;
+  const std::size_t colon = url->find(':', user);
+  if (colon > at) return std::nullopt;
+  return url->substr(0, colon + 1) + "***" + url->substr(at);
 }
 
 Checked<std::filesystem::path> ca_file(const Value& value) {

@@ -15,6 +15,7 @@ std::string_view name_of(Fault fault) noexcept {
     case Fault::HubNotAuthorized: return "HubNotAuthorized";
     case Fault::HubProtocol: return "HubProtocol";
     case Fault::DpsUnauthorized: return "DpsUnauthorized";
+    case Fault::ClockWrong: return "ClockWrong";
     case Fault::DpsForbidden: return "DpsForbidden";
     case Fault::DpsNotFound: return "DpsNotFound";
     case Fault::DpsConflict: return "DpsConflict";

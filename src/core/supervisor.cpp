@@ -1,7 +1,7 @@
 #include "decision.hpp"
 #include "narration.hpp"
+#include "race.hpp"
 
-#include <iotc_ha/core/backoff.hpp>
 #include <iotc_ha/core/supervisor.hpp>
 
 #include <algorithm>
@@ -9,140 +9,128 @@
 namespace iotc_ha::core {
 namespace {
 
-template <typename... F>
-struct Overload : F... {
-  using F::operator()...;
-};
-template <typename... F>
-Overload(F...) -> Overload<F...>;
+using namespace std::chrono_literals;
 
-/// The hub has said no. Only DPS knows where the device belongs now.
-bool is_refusal(Fault fault) {
-  return fault == Fault::HubUnavailable || fault == Fault::HubBadCredentials || fault == Fault::HubNotAuthorized;
-}
-
-/// For events that mean nothing in a state: answers of attempts that are over, a deadline that has moved, or wishes
-/// that are being fulfilled already.
-constexpr auto k_nothing = [](const auto& /*event*/) {};
-
-Error timed_out(const std::string& what) { return {Fault::TimedOut, what + " did not answer in time", {}}; }
+/// A wait is ended early by a change in the world this often at most: a link that flaps must not undo every wait.
+constexpr std::chrono::seconds k_hurry_pause = 30s;
+/// And not at once: a fleet behind one switch gets its link back at the same moment.
+constexpr std::chrono::milliseconds k_hurry_spread = 1s;
 
 /// What the state waited for when a reload changed the ground under it is given up, and everything begins anew.
 void begin_anew(Decision& d, const event::Reloaded& reload) {
-  d.memory().remembered = reload.remembered;
+  Memory& memory = d.memory();
+  memory.remembered = reload.remembered;
+  memory.dps_from.reset();
+  memory.dps_not_before.reset();
+  memory.usual_connect.reset();
   const std::string why = "the configuration has changed";
-  if (reload.remembered) return d.connect(why, *reload.remembered, state::Connecting::Origin::Remembered);
-  d.ask_dps_for_the_first_time(why);
-}
-
-/// A session is being opened. `dps_named_it`: DPS has just named this hub, so that nobody is left to ask if it fails.
-void opening_failed(const Assignment& target, bool dps_named_it, const Error& error, Decision& d) {
-  d.note_error(error);
-  d.note_loss();
-  const bool refused = is_refusal(error.fault);
-  if (!dps_named_it) return d.ask_dps_again(spoken(error), refused ? target.hub : "", error);
-  const Policy& policy = d.context().policy;
-  if (refused) {
-    const auto round = d.memory().same_hub_waits++;
-    return d.back_off(spoken(error), doubling(policy.same_hub_wait, policy.same_hub_wait_max, round),
-                      state::Backoff::Next::AskDps, error, round + 1);
+  if (reload.remembered) {
+    return d.connect(why, reload.remembered->assignment, state::Connecting::Origin::Remembered);
   }
-  const auto round = d.memory().hub_waits++;
-  d.back_off(spoken(error), full_jitter(policy.backoff_base, policy.backoff_max, round, d.context().chance),
-             state::Backoff::Next::TryRemembered, error, round + 1);
+  d.ask_dps_anew(why, Decision::Wish::Operators);
 }
 
-void while_opening(AttemptId attempt, const Assignment& target, bool dps_named_it, const Event& event, Decision& d) {
-  std::visit(Overload{
-                 k_nothing,
-                 [&](const event::SessionOpened& e) {
-                   if (e.attempt == attempt) d.connected(attempt, target);
-                 },
-                 [&](const event::HubLost& e) {
-                   if (e.attempt == attempt) opening_failed(target, dps_named_it, e.error, d);
-                 },
-                 [&](const event::TimeReached&) {
-                   d.add(effect::CloseSession{attempt, {}});
-                   opening_failed(target, dps_named_it, timed_out(target.hub), d);
-                 },
-                 [&](const event::ReprovisionAsked&) {
-                   d.add(effect::CloseSession{attempt, {}});
-                   d.note_loss();
-                   d.go_on("an operator asked for it", false);
-                 },
-                 [&](const event::Reloaded& e) {
-                   if (!e.connection_changed) return;
-                   d.add(effect::CloseSession{attempt, {}});
-                   begin_anew(d, e);
-                 },
-                 [&](const event::StopAsked&) { d.stop(attempt); },
-             },
-             event);
+/// Whatever waiting there was is over.
+void go_on(const std::string& why, state::Backoff::Next next, Decision::Wish wish, Decision& d) {
+  const auto& remembered = d.memory().remembered;
+  if (!remembered || next == state::Backoff::Next::AskDps) return d.ask_dps(why, "", {}, wish);
+  start_race(why, Assignment{remembered->assignment}, {}, false, d);
 }
 
-/// DPS is being asked. `avoid`: the hub that has just refused, "" for none.
-void while_asking_dps(AttemptId attempt, const std::string& avoid, const Event& event, Decision& d) {
-  const auto assigned = [&](const Assignment& assignment) {
-    d.note_assignment(assignment);
-    if (assignment.hub != avoid) {
-      return d.connect("DPS named " + assignment.hub, assignment, state::Connecting::Origin::Assigned);
-    }
-    const Policy& policy = d.context().policy;
-    const auto round = d.memory().same_hub_waits++;
-    d.back_off("DPS still names " + avoid + ", which has just refused",
-               doubling(policy.same_hub_wait, policy.same_hub_wait_max, round), state::Backoff::Next::AskDps,
-               {Fault::HubUnavailable, avoid + " refuses and DPS names no other hub", {}}, round + 1);
-  };
-  std::visit(Overload{
-                 k_nothing,
-                 [&](const event::Assigned& e) {
-                   if (e.attempt == attempt) assigned(e.assignment);
-                 },
-                 [&](const event::DpsFailed& e) {
-                   if (e.attempt == attempt) d.after_dps_failure(e.error);
-                 },
-                 [&](const event::TimeReached&) {
-                   d.add(effect::CancelDps{attempt});
-                   d.after_dps_failure(timed_out("DPS"));
-                 },
-                 [&](const event::Reloaded& e) {
-                   if (!e.connection_changed) return;
-                   d.add(effect::CancelDps{attempt});
-                   begin_anew(d, e);
-                 },
-                 [&](const event::StopAsked&) {
-                   d.add(effect::CancelDps{attempt});
-                   d.stop({});
-                 },
-             },
-             event);
+/// A link that came or a clock that was set may be all that a wait was for. It may be cut short, but DPS's own wishes
+/// and the budget stand. Answers when the wait ends, if that is sooner.
+std::optional<Instant> hurried(Instant until, bool asks_dps, Decision& d) {
+  Memory& memory = d.memory();
+  if (memory.hurried_at && d.now() - *memory.hurried_at < k_hurry_pause) return {};
+  const auto spread = std::chrono::duration<double, std::milli>{k_hurry_spread} * d.context().chance;
+  Instant at = d.now() + std::chrono::duration_cast<Instant::duration>(spread);
+  if (asks_dps) {
+    if (const auto forbidden = d.pause()) at = std::max(at, forbidden->until);
+  }
+  if (at >= until) return {};
+  memory.hurried_at = d.now();
+  memory.hub_waits = 0;  // the first try may still come too soon, and the next must not be far
+  return at;
 }
 
 // One function a state, in the order of a life.
 
+void in(const state::Reprovision& now, const Event& event, Decision& d);
+
+/// As the end of a race in which no hub takes part.
 void in(const state::Provisioning& now, const Event& event, Decision& d) {
-  while_asking_dps(now.attempt, "", event, d);
+  using R = state::Reprovision;
+  in(R{R::DpsAlone{{now.attempt, "", now.until}}, now.until}, event, d);
+}
+
+/// DPS has just named this hub, so that nobody is left to ask when it fails.
+void named_hub_failed(const Error& error, Decision& d) {
+  d.note_error(error);
+  d.note_loss();
+  if (is_lasting(error.fault)) return d.back_off_same_hub(spoken(error), error);
+  d.give_hub_its_time();
+  d.back_off_hub(spoken(error), error);
+}
+
+void while_named_hub_opens(const state::Connecting& now, const Event& event, Decision& d) {
+  std::visit(Overload{
+                 k_nothing,
+                 [&](const event::SessionOpened& e) {
+                   if (e.attempt == now.attempt) d.connected(now.attempt, now.target);
+                 },
+                 [&](const event::HubLost& e) {
+                   if (e.attempt == now.attempt) named_hub_failed(e.error, d);
+                 },
+                 [&](const event::TimeReached&) {
+                   d.add(effect::CloseSession{now.attempt, {}});
+                   named_hub_failed(timed_out(now.target.hub), d);
+                 },
+                 [&](const event::ReprovisionAsked&) {
+                   d.add(effect::CloseSession{now.attempt, {}});
+                   d.note_loss();
+                   d.ask_dps("an operator asked for it", "", {}, Decision::Wish::Operators);
+                 },
+                 [&](const event::Reloaded& e) {
+                   if (!e.connection_changed) return;
+                   d.add(effect::CloseSession{now.attempt, {}});
+                   begin_anew(d, e);
+                 },
+                 [&](const event::StopAsked&) { d.stop(now.attempt); },
+             },
+             event);
 }
 
 void in(const state::Connecting& now, const Event& event, Decision& d) {
-  while_opening(now.attempt, now.target, now.origin == state::Connecting::Origin::Assigned, event, d);
+  using R = state::Reprovision;
+  if (now.origin == state::Connecting::Origin::Assigned) return while_named_hub_opens(now, event, d);
+  auto& since = d.memory().opening_since;
+  const Instant late = since ? *since + d.opening_timeout(now.origin) + k_worker_grace : now.until;
+  // A planned new session waits for the drain of the old one: not what opening usually takes.
+  const auto* opened = std::get_if<event::SessionOpened>(&event);
+  if (now.origin == state::Connecting::Origin::Renewal && opened != nullptr && opened->attempt == now.attempt) {
+    since.reset();
+  }
+  // As the beginning of a race, in which the hub has its head start until now.until.
+  in(R{R::HubAlone{{now.attempt, now.target, late}, now.until}, now.until}, event, d);
 }
 
 void session_lost(const state::Connected& now, const Error& error, Decision& d) {
   d.note_error(error);
   d.note_loss();
-  const auto age = d.context().now - now.since;
-  const std::string why = spoken(error) + " after " + spoken(age);
-  // A hub that takes the session and drops it at once (quota, throttle, a message that it cannot bear) must not be run
-  // against in a circle. The first such loss may be chance; from the second on there is a wait before each try.
-  const bool quick = d.context().now < now.stable_at;
-  if (quick && d.memory().quick_losses++ > 0) {
-    const Policy& policy = d.context().policy;
-    const auto round = d.memory().hub_waits++;
-    return d.back_off(why, full_jitter(policy.backoff_base, policy.backoff_max, round, d.context().chance),
-                      state::Backoff::Next::TryRemembered, error, round + 1);
+  const std::string why = spoken(error) + " after " + spoken(d.now() - now.since);
+  // A hub that takes the session and drops it soon (moved, quota, throttle, a message that it cannot bear) must not be
+  // run against in a circle. The first such loss may be chance; with the second DPS is asked at once, and once: the
+  // device may have been moved. From the third on, DPS could only name the same hub again, and each try waits.
+  const bool quick = d.now() < now.stable_at;
+  const auto losses = quick ? ++d.memory().quick_losses : 0;
+  const bool may_ask = d.policy().hub_patience.count() == 0 && !d.pause();
+  if (losses > 2 || (losses == 2 && !may_ask)) {
+    return d.back_off_hub(why + ", and so soon " + std::to_string(losses) +
+                              " times in a row (quota, throttling, another device with this id, or a message)",
+                          error);
   }
-  d.try_remembered(why, now.at, error);
+  // A silent hub is more likely gone than one that closed its connection.
+  start_race(why, now.at, error, losses == 2 || error.fault == Fault::Silent, d);
 }
 
 /// The session has lasted: what was counted against the hub and DPS is forgotten.
@@ -152,28 +140,48 @@ void session_is_stable(Supervisor& supervisor) {
   supervisor.status.attempts = 0;
 }
 
+void suspected(const state::Connected& now, const std::string& line, bool suspected, Decision& d) {
+  state::Connected open = now;
+  open.suspected = suspected;
+  // A link that is slow now and then would fill the journal: the count lets the 1st, 2nd, 4th, 8th … through.
+  if (suspected) ++d.memory().suspicions;
+  d.enter(open, {line, now.at.hub, {}, d.memory().suspicions});
+}
+
 void in(const state::Connected& now, const Event& event, Decision& d) {
   const auto renew = [&](const std::string& why) {
-    d.add(effect::CloseSession{now.attempt, d.context().policy.drain_timeout});
+    d.add(effect::CloseSession{now.attempt, d.policy().drain_timeout});
     d.connect(why, now.at, state::Connecting::Origin::Renewal);
   };
+  const std::string& hub = now.at.hub;
   std::visit(Overload{
                  k_nothing,
                  [&](const event::HubLost& e) {
                    if (e.attempt == now.attempt) session_lost(now, e.error, d);
                  },
+                 [&](const event::Suspected& e) {
+                   if (e.attempt != now.attempt || now.suspected) return;
+                   suspected(now, hub + " is suspected: " + e.what + "; asking it", true, d);
+                 },
+                 [&](const event::Relieved& e) {
+                   if (e.attempt == now.attempt && now.suspected) suspected(now, hub + " has answered", false, d);
+                 },
+                 [&](const event::Quiet& e) {
+                   if (e.attempt == now.attempt && d.now() >= now.renew_from)
+                     renew("the token is renewed at a quiet moment");
+                 },
                  [&](const event::TimeReached&) {
-                   if (d.context().now >= now.renew_at) renew("the token is due for renewal");
+                   if (d.now() >= now.renew_at) renew("the token has to be renewed");
                  },
                  [&](const event::ReconnectAsked&) { renew("an operator asked for it"); },
                  [&](const event::ReprovisionAsked&) {
-                   d.add(effect::CloseSession{now.attempt, d.context().policy.drain_timeout});
+                   d.add(effect::CloseSession{now.attempt, d.policy().drain_timeout});
                    d.note_loss();
-                   d.go_on("an operator asked for it", false);
+                   d.ask_dps("an operator asked for it", "", {}, Decision::Wish::Operators);
                  },
                  [&](const event::Reloaded& e) {
                    if (!e.connection_changed) return;
-                   d.add(effect::CloseSession{now.attempt, d.context().policy.drain_timeout});
+                   d.add(effect::CloseSession{now.attempt, d.policy().drain_timeout});
                    begin_anew(d, e);
                  },
                  [&](const event::StopAsked&) { d.stop(now.attempt); },
@@ -182,44 +190,53 @@ void in(const state::Connected& now, const Event& event, Decision& d) {
 }
 
 void in(const state::Reprovision& now, const Event& event, Decision& d) {
-  std::visit(
-      Overload{
-          [&](const state::Reprovision::TryRemembered& stage) {
-            while_opening(stage.attempt, stage.target, false, event, d);
-          },
-          [&](const state::Reprovision::AskDps& stage) { while_asking_dps(stage.attempt, stage.avoid, event, d); },
-      },
-      now.stage);
+  if (const auto* reload = std::get_if<event::Reloaded>(&event)) {
+    if (!reload->connection_changed) return;
+    if (const auto session = call_off(now, d)) d.add(effect::CloseSession{*session, {}});
+    return begin_anew(d, *reload);
+  }
+  if (std::holds_alternative<event::StopAsked>(event)) return d.stop(call_off(now, d));
+  race_on(now, event, d);
 }
 
 void in(const state::Backoff& now, const Event& event, Decision& d) {
-  std::visit(Overload{
-                 k_nothing,
-                 [&](const event::TimeReached&) {
-                   d.go_on("the wait is over", now.next == state::Backoff::Next::TryRemembered);
-                 },
-                 [&](const event::ReconnectAsked&) { d.go_on("an operator asked for it", true); },
-                 [&](const event::ReprovisionAsked&) { d.go_on("an operator asked for it", false); },
-                 [&](const event::Reloaded& e) {
-                   if (e.connection_changed) return begin_anew(d, e);
-                   d.go_on("the configuration was read again", now.next == state::Backoff::Next::TryRemembered);
-                 },
-                 [&](const event::StopAsked&) { d.stop({}); },
-             },
-             event);
+  using Next = state::Backoff::Next;
+  constexpr auto k_operators = Decision::Wish::Operators;
+  std::visit(
+      Overload{
+          k_nothing,
+          [&](const event::TimeReached&) { go_on("the wait is over", now.next, Decision::Wish::Ours, d); },
+          [&](const event::WorldChanged& e) {
+            const auto at = hurried(now.until, now.next == Next::AskDps, d);
+            if (at) d.back_off(e.what, *at - d.now(), now.next, {}, 0);
+          },
+          [&](const event::ReconnectAsked&) { go_on("an operator asked for it", Next::TryRemembered, k_operators, d); },
+          [&](const event::ReprovisionAsked&) { go_on("an operator asked for it", Next::AskDps, k_operators, d); },
+          [&](const event::Reloaded& e) {
+            if (e.connection_changed) return begin_anew(d, e);
+            go_on("the configuration was read again", now.next, k_operators, d);
+          },
+          [&](const event::StopAsked&) { d.stop({}); },
+      },
+      event);
 }
 
-void in(const state::Halted& /*now*/, const Event& event, Decision& d) {
-  const auto ask = [&](const std::string& why) { d.ask_dps_for_the_first_time(why); };
+void in(const state::Halted& now, const Event& event, Decision& d) {
+  const auto operator_asks = [&](const std::string& why) { d.ask_dps_anew(why, Decision::Wish::Operators); };
   std::visit(Overload{
                  k_nothing,
-                 [&](const event::TimeReached&) { ask("the wait is over"); },
-                 [&](const event::ReconnectAsked&) { ask("an operator asked for it"); },
-                 [&](const event::ReprovisionAsked&) { ask("an operator asked for it"); },
+                 [&](const event::TimeReached&) { d.ask_dps_anew("the wait is over", Decision::Wish::Ours); },
+                 [&](const event::WorldChanged& e) {
+                   // A token is refused by a wrong clock too, and not every way to DPS tells us its time.
+                   if (!d.last_fault_was(Fault::DpsUnauthorized)) return;
+                   if (const auto at = hurried(now.until, true, d)) d.halt(e.what, *at - d.now(), {});
+                 },
+                 [&](const event::ReconnectAsked&) { operator_asks("an operator asked for it"); },
+                 [&](const event::ReprovisionAsked&) { operator_asks("an operator asked for it"); },
                  [&](const event::Reloaded& e) {
                    d.memory().halts = 0;
                    if (e.connection_changed) d.memory().remembered = e.remembered;
-                   ask("the configuration was read again");
+                   operator_asks("the configuration was read again");
                  },
                  [&](const event::StopAsked&) { d.stop({}); },
              },
@@ -240,6 +257,42 @@ void in(const state::Stopping& now, const Event& event, Decision& d) {
              event);
 }
 
+/// A poll that came too soon for DPS: the others follow its own pace for so long.
+constexpr std::chrono::hours k_early_poll_pause = 1h;
+
+Step registration_sent(Supervisor supervisor, const Context& context) {
+  ++supervisor.status.dps_registrations;
+  DpsBudget& budget = supervisor.memory.dps_budget;
+  budget.spend(context.policy.dps_budget, context.wall);
+  const DpsBudget now = budget;
+  return {std::move(supervisor), {effect::KeepBudget{now}}};
+}
+
+/// The budget is kept by the wall clock. When that has been set back, what passes from now on counts, and not only what
+/// passes after the time is again what it was.
+void follow_the_clock(Supervisor& supervisor, const Context& context) {
+  DpsBudget& budget = supervisor.memory.dps_budget;
+  if (context.wall < budget.at()) budget = DpsBudget{budget.spent(), context.wall};
+}
+
+/// "a hub is remembered, named by DPS 3 h ago (deviceDataMigrated)"
+std::string what_is_remembered(const Remembered& remembered, WallTime now) {
+  std::string text = "a hub is remembered, named by DPS";
+  if (remembered.named_at > WallTime{} && remembered.named_at <= now) {
+    text += " " + spoken(now - remembered.named_at) + " ago";
+  }
+  if (!remembered.why.empty()) text += " (" + remembered.why + ")";
+  return text;
+}
+
+Instant next_moment(const state::Connected& open, Instant now) {
+  Instant next = open.renew_at;
+  for (const Instant moment : {open.stable_at, open.renew_from}) {
+    if (moment > now) next = std::min(next, moment);
+  }
+  return next;
+}
+
 }  // namespace
 
 std::string_view name_of(const State& state) noexcept {
@@ -253,26 +306,37 @@ Instant deadline(const State& state) noexcept {
   return std::visit([](const auto& s) { return s.until; }, state);
 }
 
-Step start(std::optional<Assignment> remembered, const Context& context) {
-  Decision d({state::Halted{context.now}, {}, {}}, context);
-  d.memory().remembered = remembered;
+Step start(std::optional<Remembered> remembered, DpsBudget budget, const Context& context) {
+  Supervisor supervisor{state::Halted{context.now}, {}, {}};
+  supervisor.memory.remembered = remembered;
+  supervisor.memory.dps_budget = budget;
+  follow_the_clock(supervisor, context);
+  Decision d(std::move(supervisor), context);
   if (remembered) {
-    d.connect("a hub is remembered", *remembered, state::Connecting::Origin::Remembered);
+    d.connect(what_is_remembered(*remembered, context.wall), remembered->assignment,
+              state::Connecting::Origin::Remembered);
   } else {
-    d.ask_dps_for_the_first_time("no hub is known");
+    d.ask_dps_anew("no hub is known", Decision::Wish::Ours);
   }
   return std::move(d).take();
 }
 
 Step step(Supervisor supervisor, const Event& event, const Context& context) {
+  follow_the_clock(supervisor, context);
   // A timer may fire early or after the state has changed: the deadline itself decides.
   if (std::holds_alternative<event::TimeReached>(event)) {
     if (context.now < deadline(supervisor.state)) return {std::move(supervisor), {}};
-    if (auto* open = std::get_if<state::Connected>(&supervisor.state);
-        open != nullptr && context.now >= open->stable_at) {
-      session_is_stable(supervisor);
-      std::get<state::Connected>(supervisor.state).until = open->renew_at;
+    if (auto* open = std::get_if<state::Connected>(&supervisor.state)) {
+      if (context.now >= open->stable_at) session_is_stable(supervisor);
+      open->until = next_moment(*open, context.now);
     }
+  }
+  // What DPS does with the device's questions is counted whatever state we are in by now.
+  if (std::holds_alternative<event::RegistrationSent>(event)) return registration_sent(std::move(supervisor), context);
+  if (std::holds_alternative<event::PollThrottled>(event)) {
+    ++supervisor.status.dps_throttled;
+    supervisor.memory.early_poll_from = context.now + k_early_poll_pause;
+    return {std::move(supervisor), {}};
   }
   const State now = supervisor.state;
   Decision d(std::move(supervisor), context);

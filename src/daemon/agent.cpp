@@ -31,24 +31,39 @@ Agent::Agent(runtime::Loop& loop, runtime::Journal& journal, config::Sources sou
       settings_(std::move(settings)),
       store_(std::move(store)),
       sessions_(loop, [this](const hub::Notice& notice) { on(notice); }),
-      dps_(loop.poster(), [this](const provisioning::Answer& answer) { on(answer); }),
+      dps_(loop.poster(), [this](const core::RegistrationNotice& notice) { on(notice); }),
+      registrar_(loop, [this](const core::RegistrationNotice& notice) { on(notice); }),
       bus_(loop, bus_address, {IOTC_HA_VERSION, settings_.config.device.model_id}, requests(),
            [this](const std::string& line) { journal_.write(Severity::Warning, line); }),
-      interpreter_({loop, journal, sessions_, dps_, *store_, bus_, settings_,
+      interpreter_({loop, journal, sessions_, dps_, registrar_, *store_, bus_, settings_,
                     [this](const core::Event& event) { decide(event); }, [this] { end(); }}),
-      uplink_(loop, journal, *store_, sessions_, settings_,
-              {.silent = [this](core::AttemptId attempt, core::Error error) { silent(attempt, std::move(error)); },
-               .dropped = [this](const core::Dropped& dropped) { bus_.messages_dropped(dropped); },
-               .figures_changed = [this] { bus_.figures_changed(); }}),
-      twin_(loop, journal, sessions_, *store_, settings_,
+      watch_(loop, settings_,
+             {.suspect =
+                  [this](core::AttemptId attempt, std::string what) {
+                    decide(core::event::Suspected{attempt, std::move(what)});
+                  },
+              .relieved = [this](core::AttemptId attempt) { decide(core::event::Relieved{attempt}); },
+              .probe = [this] { twin_.probe(); },
+              .dead = [this](core::AttemptId attempt, core::Error error) { silent(attempt, std::move(error)); }}),
+      uplink_(loop, journal, *store_, sessions_, settings_, watch_,
+              {.dropped = [this](const core::Dropped& dropped) { bus_.messages_dropped(dropped); },
+               .figures_changed = [this] { bus_.figures_changed(); },
+               .quiet = [this](core::AttemptId) { look_for_quiet(); }}),
+      twin_(loop, journal, sessions_, *store_, settings_, watch_,
             {.silent = [this](core::AttemptId attempt, core::Error error) { silent(attempt, std::move(error)); },
+             .known = [this] { sample_.session_opened(); },
+             .quiet = [this](core::AttemptId) { look_for_quiet(); },
              .desired_changed = [this](const core::Caller& to, const std::string& patch,
                                        std::uint64_t version) { bus_.desired_changed(to, patch, version); },
              .unacknowledged_changed = [this] { bus_.unacknowledged_changed(); }}),
       commands_(loop, journal, sessions_, *store_, settings_,
                 [this](const core::Caller& to, const core::Invocation& invocation) { bus_.invoked(to, invocation); }),
       sample_(loop, journal, uplink_, twin_, settings_),
-      deadline_(loop.make_timer([this] { decide(core::event::TimeReached{}); })),
+      world_(loop, [this](const runtime::World::News& news) { on(news); }),
+      deadline_(loop.make_timer([this] {
+        decide(core::event::TimeReached{});
+        look_for_quiet();
+      })),
       pulse_(loop.make_timer([this] { pulse(); })),
       last_resort_(loop.make_timer([this] {
         journal_.write(Severity::Error, "could not disconnect in time; ending without it");
@@ -59,6 +74,7 @@ Agent::Agent(runtime::Loop& loop, runtime::Journal& journal, config::Sources sou
 void Agent::abandon_workers() {
   workers_abandoned_ = true;
   sessions_.abandon();
+  registrar_.abandon();
   store_->abandon();
 }
 
@@ -80,12 +96,16 @@ void Agent::take(core::Step step) {
     sample_.session_ended();
     twin_.session_ended();
     commands_.session_ended();
+    watch_.session_ended();
     // A session that ends with the daemon takes telemetry for as long as it is drained.
     if (!std::holds_alternative<core::state::Stopping>(supervisor_.state)) {
       uplink_.session_ended(core::Outbox::End::Planned);
     }
   }
-  for (const core::Effect& effect : step.effects) interpreter_.act(effect);
+  for (const core::Effect& effect : step.effects) {
+    if (std::holds_alternative<core::effect::OpenSession>(effect)) opening_since_ = loop_.now();
+    interpreter_.act(effect);
+  }
   deadline_->arm(core::deadline(supervisor_.state));
   publish_status();
 }
@@ -98,7 +118,7 @@ void Agent::publish_status() {
 
 // ---- The life
 
-std::optional<core::Assignment> Agent::remembered() {
+std::optional<core::Remembered> Agent::remembered() {
   auto found = store_->remembered(settings_.assignment_key());
   if (found) return *found;
   journal_.write(Severity::Error, "cannot read the remembered hub: " + found.error().what + "; asking DPS");
@@ -127,6 +147,7 @@ void Agent::recall() {
     documents->clear();
     keep_identity();
   }
+  kept_budget_ = budget_of((*documents)[k_budget_document]);
   twin_.begin(*documents);
   commands_.begin(std::move(*commands));
 }
@@ -139,8 +160,9 @@ void Agent::keep_identity() {
 void Agent::begin() {
   journal_.write(Severity::Info, std::string{"iotc-ha "} + IOTC_HA_VERSION + " for " + settings_.config.device.id +
                                      " in scope " + settings_.config.provisioning.id_scope + "; " + sample_.sensors());
+  if (!world_.trouble().empty()) journal_.write(Severity::Warning, world_.trouble());
   recall();
-  take(core::start(remembered(), context()));
+  take(core::start(remembered(), kept_budget_, context()));
   sample_.begin();
   pulse();
   service_manager::ready();  // offline is a normal state: it can work, so it is ready
@@ -200,11 +222,19 @@ void Agent::silent(core::AttemptId attempt, core::Error error) {
   decide(core::event::HubLost{attempt, std::move(error)});
 }
 
+/// A planned renewal is best made while nothing is under way.
+void Agent::look_for_quiet() {
+  const auto* open = std::get_if<core::state::Connected>(&supervisor_.state);
+  if (open == nullptr || loop_.now() < open->renew_from || !uplink_.quiet() || !twin_.quiet()) return;
+  decide(core::event::Quiet{open->attempt});
+}
+
 void Agent::pulse() {
   const auto stuck = [](const auto& worker) { return worker.stuck_for().value_or(0us) > k_worker_stuck; };
-  if (stuck(sessions_) || stuck(*store_)) {
+  const bool mqtt_stuck = stuck(sessions_) || stuck(registrar_);
+  if (mqtt_stuck || stuck(*store_)) {
     journal_.write(Severity::Critical,
-                   std::string{"the "} + (stuck(sessions_) ? "MQTT" : "disk") +
+                   std::string{"the "} + (mqtt_stuck ? "MQTT" : "disk") +
                        " worker has not come back for a minute; ending, so that systemd starts this "
                        "service anew");
     abandon_workers();
@@ -218,11 +248,33 @@ void Agent::pulse() {
 
 // ---- What comes from outside
 
-void Agent::on(const provisioning::Answer& answer) {
-  if (!answer.assignment) return decide(core::event::DpsFailed{answer.attempt, answer.assignment.error()});
-  journal_.write(Severity::Debug, "DPS: assigned to " + answer.assignment->hub +
-                                      (answer.substatus.empty() ? "" : ", substatus " + answer.substatus));
-  decide(core::event::Assigned{answer.attempt, *answer.assignment});
+void Agent::on(const core::RegistrationNotice& notice) {
+  struct Visitor {
+    Agent& agent;
+    void operator()(const core::RegistrationSent& e) const { agent.decide(core::event::RegistrationSent{e.attempt}); }
+    void operator()(const core::PollThrottled& e) const { agent.decide(core::event::PollThrottled{e.attempt}); }
+    void operator()(const core::Registered& e) const {
+      if (!e.assignment) return agent.decide(core::event::DpsFailed{e.attempt, e.assignment.error()});
+      agent.journal_.write(Severity::Debug, "DPS: assigned to " + e.assignment->hub +
+                                                (e.substatus.empty() ? "" : ", substatus " + e.substatus));
+      agent.decide(core::event::Assigned{e.attempt, *e.assignment, e.substatus});
+    }
+  };
+  std::visit(Visitor{*this}, notice);
+}
+
+void Agent::on(const runtime::World::News& news) {
+  using Change = runtime::World::Change;
+  const std::string seconds = std::to_string(std::chrono::abs(news.by).count()) + " s";
+  std::string what = "the network has changed";
+  if (news.change == Change::ClockSet) {
+    what = "the clock was set " + seconds + (news.by < 0s ? " back" : " forward");
+  } else if (news.change == Change::Resumed) {
+    what = "the machine has slept for " + seconds;
+  }
+  journal_.write(news.change == Change::Network ? Severity::Debug : Severity::Info, what);
+  if (news.change == Change::Network) sessions_.network_changed();
+  decide(core::event::WorldChanged{std::move(what)});
 }
 
 void Agent::on(const hub::Notice& notice) {
@@ -233,8 +285,8 @@ void Agent::on(const hub::Notice& notice) {
       // The core drops what an older attempt says; only the session that it has taken may speak.
       const auto* open = std::get_if<core::state::Connected>(&agent.supervisor_.state);
       if (open == nullptr || open->attempt != e.attempt) return;
-      agent.twin_.session_opened(e.attempt, open->at.hub, e.twin_json);
-      agent.sample_.session_opened();
+      agent.watch_.session_opened(e.attempt, agent.loop_.now() - agent.opening_since_);
+      agent.twin_.session_opened(e.attempt, open->at.hub);
       agent.uplink_.session_opened(e.attempt, open->at.hub);
     }
     void operator()(const hub::Lost& e) const {

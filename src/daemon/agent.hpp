@@ -6,13 +6,17 @@
 #include "settings.hpp"
 #include "twin.hpp"
 #include "uplink.hpp"
+#include "watch.hpp"
 
 #include <iotc_ha/bus/service.hpp>
+#include <iotc_ha/core/registration.hpp>
 #include <iotc_ha/core/supervisor.hpp>
+#include <iotc_ha/hub/registrar.hpp>
 #include <iotc_ha/hub/session.hpp>
 #include <iotc_ha/provisioning/client.hpp>
 #include <iotc_ha/runtime/journal.hpp>
 #include <iotc_ha/runtime/loop.hpp>
+#include <iotc_ha/runtime/world.hpp>
 #include <iotc_ha/spool/store.hpp>
 
 #include <memory>
@@ -42,14 +46,16 @@ class Agent {
   void decide(const core::Event& event);
   void take(core::Step step);
   void on(const hub::Notice& notice);
-  void on(const provisioning::Answer& answer);
+  void on(const core::RegistrationNotice& notice);
+  void on(const runtime::World::News& news);
   void publish_status();
   void pulse();
   void silent(core::AttemptId attempt, core::Error error);
+  void look_for_quiet();
   void end();
   void abandon_workers();  ///< so that the process can end although one of them never comes back
   [[nodiscard]] core::Context context();
-  [[nodiscard]] std::optional<core::Assignment> remembered();
+  [[nodiscard]] std::optional<core::Remembered> remembered();
   void recall();         ///< what the last life left on disk, if it was this device's
   void keep_identity();  ///< and nothing of the twin
   [[nodiscard]] bus::Requests requests();
@@ -63,15 +69,21 @@ class Agent {
   std::unique_ptr<spool::Store> store_;
   hub::Sessions sessions_;
   provisioning::Client dps_;
+  hub::Registrar registrar_;
   bus::Service bus_;
   Interpreter interpreter_;
+  Watch watch_;
   Uplink uplink_;
   Twin twin_;
   Commands commands_;
   Sample sample_;
 
+  runtime::World world_;
+  core::DpsBudget kept_budget_;  ///< of the last life
+
   std::mt19937_64 chance_{std::random_device{}()};
   core::Supervisor supervisor_{core::state::Halted{}, {}, {}};  ///< until begin()
+  core::Instant opening_since_{};                               ///< of the last session
   bool workers_abandoned_ = false;
   std::unique_ptr<runtime::Loop::Timer> deadline_;
   std::unique_ptr<runtime::Loop::Timer> pulse_;

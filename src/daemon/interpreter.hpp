@@ -3,14 +3,17 @@
 #include "settings.hpp"
 
 #include <iotc_ha/bus/service.hpp>
+#include <iotc_ha/core/registration.hpp>
 #include <iotc_ha/core/status.hpp>
 #include <iotc_ha/core/supervisor.hpp>
+#include <iotc_ha/hub/registrar.hpp>
 #include <iotc_ha/hub/session.hpp>
 #include <iotc_ha/provisioning/client.hpp>
 #include <iotc_ha/runtime/journal.hpp>
 #include <iotc_ha/runtime/loop.hpp>
 #include <iotc_ha/spool/store.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -27,7 +30,8 @@ class Interpreter {
     runtime::Loop& loop;
     runtime::Journal& journal;
     hub::Sessions& sessions;
-    provisioning::Client& dps;
+    provisioning::Client& dps;  ///< over HTTPS
+    hub::Registrar& registrar;  ///< the same over MQTT
     spool::Store& store;
     bus::Service& bus;
     const Settings& settings;                    ///< always those in force
@@ -44,14 +48,18 @@ class Interpreter {
   static constexpr std::size_t k_history_max = 1000;
 
  private:
+  void act(const core::effect::PrepareDps& effect);
   void act(const core::effect::AskDps& effect);
   void act(const core::effect::CancelDps& effect);
   void act(const core::effect::OpenSession& effect);
   void act(const core::effect::CloseSession& effect);
   void act(const core::effect::Remember& effect);
+  void act(const core::effect::KeepBudget& effect);
   void act(const core::effect::Announce& effect);
   void act(const core::effect::FailedOver& effect);
   void act(const core::effect::End& effect);
+  /// What is asked of DPS, with a fresh token.
+  [[nodiscard]] core::Result<core::Registration> registration(std::chrono::milliseconds timeout, bool early_poll) const;
 
   Tools tools_;
   std::deque<core::HistoryEntry> history_;  ///< newest first

@@ -8,6 +8,7 @@
 #include <exception>
 #include <iostream>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -23,12 +24,18 @@ struct Options {
   std::string state_dir;
   std::string bus = "system";
   bool check = false;
+  bool print_config = false;
 };
 
 /// systemd hands folders over in the environment; it is read before there is any other thread.
 std::string environment(const char* name, const char* otherwise = "") {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
   return value != nullptr ? value : otherwise;
+}
+
+int refuse(const std::vector<config::Fault>& faults) {
+  for (const config::Fault& fault : faults) std::cerr << to_string(fault) << '\n';
+  return k_exit_configuration;
 }
 
 int run(const Options& options) {
@@ -41,11 +48,14 @@ int run(const Options& options) {
     sources.credentials_directory = credentials;
   }
 
-  auto configured = config::load(sources);
-  if (!configured) {
-    for (const config::Fault& fault : configured.error()) std::cerr << to_string(fault) << '\n';
-    return k_exit_configuration;
+  if (options.print_config) {
+    const auto described = config::describe(sources);
+    if (!described) return refuse(described.error());
+    std::cout << *described;
+    return EXIT_SUCCESS;
   }
+  auto configured = config::load(sources);
+  if (!configured) return refuse(configured.error());
   auto settings = daemon::make_settings(std::move(*configured));
   if (!settings) {
     std::cerr << options.config << ": " << settings.error().what << '\n';
@@ -92,7 +102,9 @@ int main(int argc, char** argv) {
   app.add_option("--config", options.config, "configuration file; drop-ins are FILE.d/*.conf")->capture_default_str();
   app.add_option("--state-dir", options.state_dir, "folder for what must outlive the process")->capture_default_str();
   app.add_option("--bus", options.bus, "system, session, or a D-Bus address")->capture_default_str();
-  app.add_flag("--check", options.check, "read the configuration, name every fault, and end");
+  auto* const check = app.add_flag("--check", options.check, "read the configuration, name every fault, and end");
+  app.add_flag("--print-config", options.print_config, "print every setting, its source and its meaning, and end")
+      ->excludes(check);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

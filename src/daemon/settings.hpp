@@ -1,6 +1,7 @@
 #pragma once
 
 #include <iotc_ha/config/config.hpp>
+#include <iotc_ha/core/dps_budget.hpp>
 #include <iotc_ha/core/error.hpp>
 #include <iotc_ha/core/secret.hpp>
 #include <iotc_ha/spool/store.hpp>
@@ -20,6 +21,12 @@ struct Settings {
 
 /// Derives what follows. Error BadCredential when the configured key cannot serve.
 [[nodiscard]] core::Result<Settings> make_settings(config::Config config);
+
+/// The name of the document in which the spool keeps the DPS budget, and what it says.
+inline constexpr const char* k_budget_document = "dps_budget";
+[[nodiscard]] std::string to_text(const core::DpsBudget& budget);
+/// A full bucket for a text that nobody can read.
+[[nodiscard]] core::DpsBudget budget_of(const std::string& text);
 
 [[nodiscard]] spool::Limits spool_limits(const config::Config& config);
 

@@ -13,8 +13,6 @@ namespace {
 using namespace std::chrono_literals;
 using runtime::Severity;
 
-/// A living hub answers a twin request in well under a second; a throttled one answers 429 just as fast.
-constexpr auto k_answer_limit = 30s;
 /// After 429 or 5xx: "retry 10-60 s jittered".
 constexpr std::chrono::milliseconds k_retry_min = 10s;
 constexpr std::chrono::milliseconds k_retry_max = 60s;
@@ -27,14 +25,14 @@ std::string find(const std::map<std::string, std::string>& documents, const std:
 }  // namespace
 
 Twin::Twin(runtime::Loop& loop, runtime::Journal& journal, hub::Sessions& sessions, spool::Store& store,
-           const Settings& settings, Listener listener)
+           const Settings& settings, Watch& watch, Listener listener)
     : loop_(loop),
       journal_(journal),
       sessions_(sessions),
       store_(store),
       settings_(settings),
+      watch_(watch),
       listener_(std::move(listener)),
-      silence_timer_(loop.make_timer([this] { look_for_silence(); })),
       retry_timer_(loop.make_timer([this] { retry(); })) {}
 
 void Twin::begin(const std::map<std::string, std::string>& documents) {
@@ -56,85 +54,96 @@ void Twin::settings_changed() {
   keep_desired();
 }
 
-void Twin::session_opened(core::AttemptId attempt, const std::string& hub, const std::string& twin_json) {
+void Twin::session_opened(core::AttemptId attempt, const std::string& hub) {
   session_ended();
-  session_ = Session{attempt, hub};
-  compare_reported(twin_json);
-  take_desired(twin_json);
-  send_reported();
+  session_ = Session{attempt, hub, false, {}};
+  ask_for_twin();
 }
 
 void Twin::session_ended() {
   session_.reset();
   reported_.session_ended();
   questions_.clear();  // answers are lost with the session; the next one begins with the whole twin
+  failures_ = 0;
   throttled_ = false;
   twin_wanted_ = false;
-  silence_timer_->disarm();
   retry_timer_->disarm();
 }
 
 // ---- Questions to the hub
 
-void Twin::ask(Question::Kind kind, const std::function<void(std::uint64_t rid)>& send) {
+void Twin::ask(Question question, std::size_t bytes, const std::function<void(std::uint64_t rid)>& send) {
   const std::uint64_t rid = ++rid_;
-  questions_.emplace(rid, Question{kind, loop_.now()});
+  questions_.emplace(rid, question);
+  watch_.asked(core::LinkWatch::Question::Twin, rid, bytes);
   send(rid);
-  look_for_silence();
+}
+
+bool Twin::is_asked(Question question) const {
+  return std::any_of(questions_.begin(), questions_.end(), [&](const auto& each) { return each.second == question; });
 }
 
 void Twin::ask_for_twin() {
-  const auto asked = [](const auto& question) { return question.second.kind == Question::Kind::Twin; };
   if (!session_) return;
-  twin_wanted_ = throttled_ || std::any_of(questions_.begin(), questions_.end(), asked);
+  twin_wanted_ = throttled_ || is_asked(Question::Twin);
   if (twin_wanted_) return;
-  ask(Question::Kind::Twin, [this](std::uint64_t rid) { sessions_.get_twin(session_->attempt, rid); });
+  ask(Question::Twin, 0, [this](std::uint64_t rid) { sessions_.get_twin(session_->attempt, rid); });
+}
+
+void Twin::probe() {
+  // One that is under way is not made quicker by another.
+  if (!session_ || is_asked(Question::Twin) || is_asked(Question::Probe)) return;
+  ask(Question::Probe, 0, [this](std::uint64_t rid) { sessions_.get_twin(session_->attempt, rid); });
 }
 
 void Twin::send_reported() {
   if (!session_ || throttled_) return;
   auto patch = reported_.next();
   if (!patch) return;
-  ask(Question::Kind::Report, [&](std::uint64_t rid) { sessions_.report(session_->attempt, rid, std::move(*patch)); });
-}
-
-void Twin::look_for_silence() {
-  if (!session_ || questions_.empty()) return silence_timer_->disarm();
-  const core::Instant due = questions_.begin()->second.asked_at + k_answer_limit;
-  if (loop_.now() < due) return silence_timer_->arm(due);
-  listener_.silent(session_->attempt, {core::Fault::Silent, "has not answered about the twin in time", {}});
+  ask(Question::Report, patch->size(),
+      [&](std::uint64_t rid) { sessions_.report(session_->attempt, rid, std::move(*patch)); });
 }
 
 void Twin::on(const hub::TwinAnswered& notice) {
   if (!session_ || notice.attempt != session_->attempt) return;
-  const auto question = questions_.find(notice.rid);
-  if (question == questions_.end()) return;
-  const Question::Kind kind = question->second.kind;
-  questions_.erase(question);
-  look_for_silence();
-  if (!session_) return;  // another question has waited for too long
-  if (notice.status < 200 || notice.status > 299) return refused(notice, kind);
-  if (kind == Question::Kind::Report) {
-    reported_.accepted();
-    return send_reported();
-  }
-  take_desired(notice.body);
-  if (twin_wanted_) ask_for_twin();  // a patch has come meanwhile that this answer may not know
+  const auto found = questions_.find(notice.rid);
+  if (found == questions_.end()) return;
+  const Question question = found->second;
+  questions_.erase(found);
+  watch_.answered(core::LinkWatch::Question::Twin, notice.rid);
+  answered(notice, question);
+  if (session_ && quiet()) listener_.quiet(session_->attempt);
 }
 
-void Twin::refused(const hub::TwinAnswered& answer, Question::Kind kind) {
-  const bool for_good = kind == Question::Kind::Report && (answer.status == 400 || answer.status == 413);
+void Twin::answered(const hub::TwinAnswered& answer, Question question) {
+  if (question == Question::Probe) return;  // that it came is all that it was for
+  if (answer.status < 200 || answer.status > 299) return refused(answer, question);
+  failures_ = 0;
+  if (question == Question::Twin) return take_twin(answer.body);
+  reported_.accepted();
+  send_reported();
+}
+
+void Twin::refused(const hub::TwinAnswered& answer, Question question) {
+  const bool for_good = question == Question::Report && (answer.status == 400 || answer.status == 413);
   journal_.write(for_good ? Severity::Error : Severity::Warning,
                  std::string{"the hub refused "} +
-                     (kind == Question::Kind::Report ? "reported properties" : "the request for the twin") +
+                     (question == Question::Report ? "reported properties" : "the request for the twin") +
                      " with status " + std::to_string(answer.status));
   if (for_good) return give_up_reported(answer.status);
-  if (kind == Question::Kind::Report) {
+  if (question == Question::Report) {
     reported_.postponed();
   } else {
     twin_wanted_ = true;
   }
   retry_later();
+  failures_ = answer.status >= 500 ? failures_ + 1 : 0;
+  if (failures_ < k_failures_max) return;
+  listener_.silent(session_->attempt,
+                   {core::Fault::Silent,
+                    "has failed " + std::to_string(failures_) + " times in a row to answer about the twin (status " +
+                        std::to_string(answer.status) + ")",
+                    {}});
 }
 
 void Twin::give_up_reported(int status) {
@@ -160,6 +169,19 @@ void Twin::retry() {
 }
 
 // ---- Reported
+
+void Twin::take_twin(const std::string& twin_json) {
+  const bool is_first = !std::exchange(session_->is_known, true);
+  if (is_first) compare_reported(twin_json);
+  take_desired(twin_json);
+  if (is_first) {
+    // They may be in the twin already, or may not.
+    for (const std::string& patch : std::exchange(session_->held, {})) take_patch(patch);
+    listener_.known();
+  }
+  send_reported();
+  if (twin_wanted_) ask_for_twin();  // a patch has come meanwhile that this answer may not know
+}
 
 void Twin::compare_reported(const std::string& twin_json) {
   auto there = azure::reported_of_twin(twin_json);
@@ -191,7 +213,15 @@ void Twin::take_desired(const std::string& twin_json) {
 
 void Twin::on(const hub::DesiredPatched& notice) {
   if (!session_ || notice.attempt != session_->attempt) return;
-  const auto taken = desired_.take_patch(notice.patch_json);
+  if (session_->is_known) return take_patch(notice.patch_json);
+  if (session_->held.size() < k_held_max) return session_->held.push_back(notice.patch_json);
+  // One that is missing shows as a gap, but for the last one.
+  session_->held.clear();
+  twin_wanted_ = true;
+}
+
+void Twin::take_patch(const std::string& patch_json) {
+  const auto taken = desired_.take_patch(patch_json);
   if (!taken) return complain("read a desired patch", taken.error());
   if (*taken == azure::Desired::Taken::New) return desired_changed();
   if (*taken == azure::Desired::Taken::Old) return;

@@ -31,14 +31,14 @@ std::string described(const core::Dropped& dropped) {
 }  // namespace
 
 Uplink::Uplink(runtime::Loop& loop, runtime::Journal& journal, spool::Store& store, hub::Sessions& sessions,
-               const Settings& settings, Listener listener)
+               const Settings& settings, Watch& watch, Listener listener)
     : loop_(loop),
       journal_(journal),
       store_(store),
       sessions_(sessions),
       settings_(settings),
+      watch_(watch),
       listener_(std::move(listener)),
-      silence_timer_(loop.make_timer([this] { look_for_silence(); })),
       waiting_timer_(loop.make_timer([this] { answer_those_out_of_time(); })) {
   store_.listen({.dropped = [this](const core::Dropped& lost) { dropped(lost); },
                  .figures_changed = [this] { listener_.figures_changed(); },
@@ -84,7 +84,6 @@ void Uplink::session_ended(core::Outbox::End end) {
     store_.quarantine(*condemned, "closes the session at " + last_hub_);
   }
   store_.release();
-  silence_timer_->disarm();
 }
 
 void Uplink::read_on() {
@@ -103,8 +102,10 @@ void Uplink::read_on() {
 
 void Uplink::send_what_waits() {
   if (!session_) return;
-  for (core::Telemetry& message : outbox_.take(loop_.now())) sessions_.send(session_->attempt, std::move(message));
-  look_for_silence();
+  for (core::Telemetry& message : outbox_.take(loop_.now())) {
+    watch_.asked(core::LinkWatch::Question::Telemetry, message.sequence, core::size_of(message));
+    sessions_.send(session_->attempt, std::move(message));
+  }
   read_on();
 }
 
@@ -114,17 +115,11 @@ void Uplink::on(const hub::TelemetryAcknowledged& notice) {
     if (!waiting_.empty()) ask_the_disk_who_is_clear();
     return;
   }
+  watch_.answered(core::LinkWatch::Question::Telemetry, notice.sequence);
   outbox_.acknowledged(notice.sequence, loop_.now());
   send_what_waits();
   answer_those_clear([clear = outbox_.clear_up_to()](std::uint64_t sequence) { return sequence <= clear; });
-}
-
-void Uplink::look_for_silence() {
-  const auto waiting_since = outbox_.waiting_since();
-  if (!session_ || !waiting_since) return silence_timer_->disarm();
-  const core::Instant due = *waiting_since + settings_.config.failover.puback_timeout;
-  if (loop_.now() < due) return silence_timer_->arm(due);
-  listener_.silent(session_->attempt, {core::Fault::Silent, "has not acknowledged a message in time", {}});
+  if (session_ && quiet()) listener_.quiet(session_->attempt);
 }
 
 void Uplink::dropped(const core::Dropped& dropped) {

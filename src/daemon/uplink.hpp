@@ -2,6 +2,7 @@
 
 #include "repetition.hpp"
 #include "settings.hpp"
+#include "watch.hpp"
 
 #include <iotc_ha/core/account.hpp>
 #include <iotc_ha/core/outbox.hpp>
@@ -29,13 +30,13 @@ namespace iotc_ha::daemon {
 class Uplink {
  public:
   struct Listener {
-    /// The hub owes an acknowledgement for too long. The error says what, without the hub's name.
-    std::function<void(core::AttemptId, core::Error)> silent;
     std::function<void(const core::Dropped&)> dropped;
     std::function<void()> figures_changed;
+    /// The last message in flight has been acknowledged, and quiet() is true. The session may be ended in this call.
+    std::function<void(core::AttemptId)> quiet;
   };
   Uplink(runtime::Loop& loop, runtime::Journal& journal, spool::Store& store, hub::Sessions& sessions,
-         const Settings& settings, Listener listener);
+         const Settings& settings, Watch& watch, Listener listener);
 
   template <typename T>
   using Answer = std::function<void(core::Result<T>)>;
@@ -51,6 +52,8 @@ class Uplink {
   /// Also when there was none. What is acknowledged later, while the session is drained, still counts.
   void session_ended(core::Outbox::End end);
   void on(const hub::TelemetryAcknowledged& notice);
+  /// The hub owes no acknowledgement.
+  [[nodiscard]] bool quiet() const { return outbox_.in_flight() == 0; }
   /// Accepts no more, and goes on sending for as long as the session takes it.
   void stop_accepting();
 
@@ -71,7 +74,6 @@ class Uplink {
 
   void read_on();
   void send_what_waits();
-  void look_for_silence();
   void dropped(const core::Dropped& dropped);
 
   void answer_those_clear(const std::function<bool(std::uint64_t sequence)>& is_clear);
@@ -85,6 +87,7 @@ class Uplink {
   spool::Store& store_;
   hub::Sessions& sessions_;
   const Settings& settings_;
+  Watch& watch_;
   const Listener listener_;
 
   core::Outbox outbox_;
@@ -95,7 +98,6 @@ class Uplink {
   std::vector<Waiting> waiting_;
   std::map<core::Loss, Repetition> drops_;
 
-  std::unique_ptr<runtime::Loop::Timer> silence_timer_;
   std::unique_ptr<runtime::Loop::Timer> waiting_timer_;
 };
 

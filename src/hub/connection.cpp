@@ -1,9 +1,13 @@
 #include "connection.hpp"
 
+#include "http.hpp"
 #include "paho_seams.hpp"
+#include "tls_sessions.hpp"
+#include "tunnel.hpp"
 
 #include <mqtt/async_client.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -19,12 +23,29 @@ namespace {
 using core::Error;
 using core::Fault;
 
-constexpr std::string_view k_proxy_scheme = "http://";
 // Publishes that Paho may hold before they are on the wire. Above what the worker's queue holds, so that ours counts.
 constexpr int k_buffered_max = 4096;
+// A keep-alive that is shorter asks for pings, and not for a link that must never be slower.
+constexpr std::chrono::seconds k_user_timeout_min{10};
+
+std::uint16_t port_of(const Endpoint& endpoint) {
+  return endpoint.transport == Transport::WebSocket ? endpoint.websocket_port : endpoint.mqtt_port;
+}
 
 std::string name_of_hub(const Endpoint& endpoint) {
-  return endpoint.assignment.hub + ':' + std::to_string(endpoint.port);
+  return endpoint.assignment.hub + ':' + std::to_string(port_of(endpoint));
+}
+
+/// What Paho is told to connect to where a tunnel is to be its peer. Nothing listens there, and no name server knows
+/// it: where the tunnel does not come in between, the connect fails before anything is sent. A new one for each
+/// connection, by which the seams know it.
+std::string tunnel_name() {
+  static std::atomic<std::uint64_t> last = 0;
+  return "tunnel-" + std::to_string(++last) + ".invalid";
+}
+
+bool needs_tunnel(const Endpoint& endpoint) {
+  return endpoint.transport == Transport::WebSocket || !endpoint.proxy.empty();
 }
 
 /// MQTT 3.1.1 §3.2.2.3. Paho hands the code on as it is; its own codes are negative.
@@ -80,16 +101,22 @@ struct Connection::Paho {
   Endpoint endpoint;
   Sink sink;
   Awaited awaited;
+  const bool clean_session;
+  const std::string tunnel_host;   ///< "" without one
+  std::unique_ptr<Tunnel> tunnel;  ///< from connect() on; goes after the client
   Listener connecting;
   Listener subscribing;
   Listener publishing;
   Listener disconnecting;
+  std::shared_ptr<const paho_seams::Expected> expected;
   mqtt::async_client client;  // last: it goes first, and calls the listeners while it does
 
-  Paho(Endpoint where, Sink to, Awaited what)
+  Paho(Endpoint where, Sink to, Awaited what, bool clean)
       : endpoint(std::move(where)),
         sink(std::move(to)),
         awaited(std::move(what)),
+        clean_session(clean),
+        tunnel_host(needs_tunnel(endpoint) ? tunnel_name() : ""),
         connecting([this](const mqtt::token&) { sink(Connected{}); },
                    [this](const mqtt::token& token) { sink(Broken{connect_error(token.get_return_code())}); }),
         subscribing([this](const mqtt::token& token) { sink(Subscribed{number_of(token)}); },
@@ -99,22 +126,21 @@ struct Connection::Paho {
         disconnecting([this](const mqtt::token&) { sink(Disconnected{}); },
                       [this](const mqtt::token&) { sink(Disconnected{}); }),
         // No persistence: the library's own would leave the messages behind with the next hub, and has no fsync.
-        client("ssl://" + uri_host() + ':' + std::to_string(endpoint.port), endpoint.assignment.device_id,
-               mqtt::create_options(MQTTVERSION_3_1_1, k_buffered_max)) {
+        client(uri(), endpoint.assignment.device_id, mqtt::create_options(MQTTVERSION_3_1_1, k_buffered_max)) {
     // Once, and before connect: set later, these take the locks in the opposite order to the receive thread's. No
     // handler for "connected": it is what makes Paho tell the connect listener twice.
     client.set_connection_lost_handler([this](const std::string&) { sink(Broken{loss_error()}); });
     client.set_message_callback([this](const mqtt::const_message_ptr& message) { arrived(*message); });
   }
 
-  [[nodiscard]] std::string uri_host() const {
-    const std::string& hub = endpoint.assignment.hub;
-    return hub.find(':') == std::string::npos ? hub : '[' + hub + ']';
+  [[nodiscard]] std::string uri() const {
+    if (!tunnel_host.empty()) return "tcp://" + authority_of(tunnel_host, port_of(endpoint));
+    return "ssl://" + authority_of(endpoint.assignment.hub, port_of(endpoint));
   }
 
   [[nodiscard]] mqtt::connect_options connect_options() const {
-    mqtt::ssl_options tls;
-    tls.set_ssl_version(MQTT_SSL_VERSION_TLS_1_2);
+    mqtt::ssl_options
+        tls;  // the version is what OpenSSL has, 1.2 at least: Paho heeds no other with OpenSSL 1.1 and later
     tls.set_verify(true);  // the host's name against the certificate; off by default
     tls.set_enable_server_cert_auth(true);
     if (!endpoint.ca_file.empty()) tls.set_trust_store(endpoint.ca_file.string());  // else OpenSSL's default store
@@ -123,7 +149,7 @@ struct Connection::Paho {
 
     mqtt::connect_options options;
     options.set_mqtt_version(MQTTVERSION_3_1_1);
-    options.set_clean_session(false);  // with true, the hub discards the C2D messages that it keeps for us
+    options.set_clean_session(clean_session);  // with true, a hub discards the C2D messages that it keeps for us
     options.set_automatic_reconnect(false);
     options.set_keep_alive_interval(endpoint.keep_alive);
     // The session has a clock of its own and destroys this object; Paho's must never come first with less to say.
@@ -131,11 +157,7 @@ struct Connection::Paho {
                                 std::chrono::seconds{10});
     options.set_user_name(endpoint.user_name);
     options.set_password(endpoint.password.reveal());
-    options.set_ssl(tls);
-    if (!endpoint.proxy.empty()) {
-      // Paho wants "https://" before a proxy for TLS, although it speaks plain HTTP to it.
-      options.set_https_proxy("https://" + endpoint.proxy.substr(k_proxy_scheme.size()));
-    }
+    if (tunnel_host.empty()) options.set_ssl(tls);
     return options;
   }
 
@@ -146,7 +168,7 @@ struct Connection::Paho {
       return;
     }
     Arrived arrived{message.get_topic(), payload.empty() ? std::string() : payload.to_string(), nullptr};
-    if (!arrived.topic.starts_with(awaited.topic_start)) return sink(std::move(arrived));
+    if (!awaited.receipts || !arrived.topic.starts_with(awaited.topic_start)) return sink(std::move(arrived));
     const bool stored = awaited.receipts->await([&](std::shared_ptr<Receipt> receipt) {
       arrived.receipt = std::move(receipt);
       sink(std::move(arrived));
@@ -158,7 +180,7 @@ struct Connection::Paho {
   /// it to. What the hub gets no PUBACK for it sends again, in the next session.
   void refuse() const {
     // Without the seams there is only this way to keep the hub from taking the message for stored.
-    if (!paho_seams::cut()) std::abort();
+    if (!(tunnel ? paho_seams::cut(*tunnel->stand_in()) : paho_seams::cut())) std::abort();
     sink(Broken{Error{Fault::ConnectionLost,
                       "cut the connection to " + name_of_hub(endpoint) +
                           " because a message of the cloud could not be stored in time; the hub sends it again",
@@ -168,6 +190,7 @@ struct Connection::Paho {
   [[nodiscard]] Error connect_error(int return_code) const {
     const std::string hub = name_of_hub(endpoint);
     if (auto refused = refusal(return_code, hub)) return *std::move(refused);
+    if (tunnel) return tunnel_error(hub);
     return connect_error(paho_seams::take_trouble(), hub);
   }
 
@@ -192,8 +215,21 @@ struct Connection::Paho {
                 hub + " closed the connection instead of answering CONNECT" +
                     (trouble.error_number != 0 ? ": " + system : ""),
                 {}};
+      case Where::Unprovoked: break;
     }
     return {Fault::Unreachable, "could not connect to " + hub, {}};
+  }
+
+  [[nodiscard]] Error tunnel_error(const std::string& hub) const {
+    if (auto end = tunnel->end()) {
+      if (!end->was_open) return std::move(end->error);
+      return {Fault::Unreachable,
+              hub + " closed the connection instead of answering CONNECT" +
+                  (end->error.what.empty() ? "" : ": " + end->error.what),
+              {}};
+    }
+    if (tunnel->stand_in()->taken() >= 0) return {Fault::Unreachable, "could not connect to " + hub, {}};
+    return {Fault::BadConfiguration, "neither a proxy nor a WebSocket can be used with this build of Paho", {}};
   }
 
   [[nodiscard]] Error subscribe_error(const mqtt::token& token) const {
@@ -214,13 +250,52 @@ struct Connection::Paho {
 
   [[nodiscard]] Error loss_error() const {
     const paho_seams::Trouble trouble = paho_seams::take_trouble();
+    const auto end = tunnel ? tunnel->end() : std::nullopt;
+    if (!end && trouble.where == paho_seams::Trouble::Where::Unprovoked) {
+      return Error{Fault::Silent, name_of_hub(endpoint) + " did not answer a ping", {}};
+    }
     std::string what = "lost the connection to " + name_of_hub(endpoint);
-    if (!trouble.text.empty()) {
+    if (end) {
+      if (!end->error.what.empty()) what += ": " + end->error.what;
+    } else if (!trouble.text.empty()) {
       what += ": " + trouble.text;
     } else if (trouble.error_number != 0) {
       what += ": " + std::system_category().message(trouble.error_number);
     }
     return Error{Fault::ConnectionLost, std::move(what), {}};
+  }
+
+  void expect_hub(const std::string& address) {
+    const std::string& hub = endpoint.assignment.hub;
+    paho_seams::Expected the_hub;
+    the_hub.host = hub;
+    the_hub.port = port_of(endpoint);
+    the_hub.address = address;
+    // Paho gives a dead connection up after two and a half times the keep-alive; the kernel does it after this, if
+    // there is something that it has to send.
+    the_hub.user_timeout = std::max(endpoint.keep_alive, k_user_timeout_min);
+    the_hub.tls_key = tls_sessions::key_of(hub, port_of(endpoint), endpoint.ca_file);
+    expected = paho_seams::expect(std::move(the_hub));
+  }
+
+  /// Begins to open the way, and sees to it that Paho takes it.
+  void make_tunnel(const std::string& address) {
+    Way way{endpoint.assignment.hub,
+            port_of(endpoint),
+            endpoint.transport == Transport::WebSocket,
+            {},
+            address,
+            endpoint.ca_file,
+            endpoint.timeout,
+            endpoint.keep_alive};
+    // A proxy that cannot be read has not been resolved either.
+    if (auto proxy = read_proxy(endpoint.proxy)) way.proxy = *std::move(proxy);
+    tunnel = std::make_unique<Tunnel>(std::move(way));
+    paho_seams::Expected the_tunnel;
+    the_tunnel.host = tunnel_host;
+    the_tunnel.address = "127.0.0.1";
+    the_tunnel.stand_in = tunnel->stand_in();
+    expected = paho_seams::expect(std::move(the_tunnel));
   }
 
   /// Every call of Paho goes through here: its exceptions end here.
@@ -234,10 +309,10 @@ struct Connection::Paho {
   }
 };
 
-Connection::Connection(Endpoint endpoint, const Sink& sink, Awaited awaited) {
+Connection::Connection(Endpoint endpoint, const Sink& sink, Awaited awaited, bool clean_session) {
   try {
     keep_paho_alive();
-    paho_ = std::make_unique<Paho>(std::move(endpoint), sink, std::move(awaited));
+    paho_ = std::make_unique<Paho>(std::move(endpoint), sink, std::move(awaited), clean_session);
   } catch (const mqtt::exception& error) {
     sink(Broken{Error{Fault::HubProtocol, std::string("Paho takes no client: ") + error.what(), {}}});
   }
@@ -247,9 +322,15 @@ Connection::~Connection() = default;
 
 void Connection::connect(const std::string& address) {
   if (!paho_) return;
-  const Endpoint& endpoint = paho_->endpoint;
-  // Paho gives a dead connection up after two and a half times the keep-alive; the kernel does it after this.
-  paho_seams::expect({host_to_resolve(endpoint).value_or(endpoint.assignment.hub), address, endpoint.keep_alive});
+  if (paho_->tunnel_host.empty()) {
+    paho_->expect_hub(address);
+  } else {
+    try {
+      paho_->make_tunnel(address);
+    } catch (const std::system_error& error) {
+      return paho_->sink(Broken{Error{Fault::Busy, std::string("no tunnel: ") + error.what(), {}}});
+    }
+  }
   paho_->guarded("connect", [this] { paho_->client.connect(paho_->connect_options(), nullptr, paho_->connecting); });
 }
 
@@ -273,13 +354,9 @@ void Connection::disconnect() {
 }
 
 core::Result<std::string> host_to_resolve(const Endpoint& endpoint) {
-  if (endpoint.proxy.empty()) return endpoint.assignment.hub;
-  const std::string_view proxy = endpoint.proxy;
-  const std::size_t colon = proxy.rfind(':');
-  if (!proxy.starts_with(k_proxy_scheme) || colon <= k_proxy_scheme.size() || colon + 1 == proxy.size()) {
-    return core::fail(Fault::BadConfiguration, "the proxy '" + endpoint.proxy + "' is not http://host:port");
-  }
-  return std::string(proxy.substr(k_proxy_scheme.size(), colon - k_proxy_scheme.size()));
+  auto proxy = read_proxy(endpoint.proxy);
+  if (!proxy) return tl::unexpected(std::move(proxy.error()));
+  return *proxy ? (*proxy)->host : endpoint.assignment.hub;
 }
 
 }  // namespace iotc_ha::hub

@@ -40,7 +40,7 @@ struct Broken {          ///< refused, failed or lost. The connection is of no f
 /// message callback waits there for their receipts, and cuts the connection when it gets none.
 struct Awaited {
   std::string topic_start;
-  std::shared_ptr<Receipts> receipts;
+  std::shared_ptr<Receipts> receipts;  ///< nobody's: then nothing is waited for
 };
 using Happening = std::variant<Connected, Subscribed, Arrived, Oversized, Delivered, Disconnected, Broken>;
 
@@ -51,7 +51,8 @@ class Connection {
  public:
   using Sink = std::function<void(Happening)>;
 
-  Connection(Endpoint endpoint, const Sink& sink, Awaited awaited);
+  /// `endpoint.transport` is one of the two doors, not Auto. `clean_session`: the other side is to keep nothing.
+  Connection(Endpoint endpoint, const Sink& sink, Awaited awaited, bool clean_session = false);
   /// Ends the connection if there is one. May block as long as Paho does.
   ~Connection();
   Connection(const Connection&) = delete;
@@ -70,7 +71,7 @@ class Connection {
 };
 
 /// The host whose name has to be resolved for this endpoint: the proxy's if there is one, else the hub's. Error
-/// BadConfiguration when the proxy is not "http://host:port".
+/// BadConfiguration when the proxy is not "http://[user:password@]host:port".
 [[nodiscard]] core::Result<std::string> host_to_resolve(const Endpoint& endpoint);
 
 }  // namespace iotc_ha::hub

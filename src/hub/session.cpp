@@ -29,7 +29,6 @@ using core::Fault;
 using std::chrono::milliseconds;
 
 constexpr std::size_t k_jobs_max = 1'024;  // for the worker: more wait only if Paho hangs
-constexpr std::size_t k_held_max = 512;    // messages that a hub may send before it answers the twin
 constexpr milliseconds k_disconnect_max{500};
 
 /// What the worker owns. Only its jobs touch it.
@@ -44,12 +43,14 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
   runtime::Loop& loop;
   std::function<void(Notice)> on_notice;
   Lookups lookups;
+  Doors doors;
   std::unique_ptr<runtime::Loop::Timer> timer;
   std::shared_ptr<Bench> bench = std::make_shared<Bench>();
   std::shared_ptr<Gate> gate;
   runtime::Worker mqtt{"mqtt", k_jobs_max};
   std::optional<Session> session;
   std::optional<Successor> successor;  // only while `session` is being closed
+  std::uint64_t last_connection = 0;
   bool abandoned = false;
 
   Inside(runtime::Loop& its_loop, std::function<void(Notice)> to)
@@ -72,21 +73,11 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
   }
 
   void begin(core::AttemptId attempt, Endpoint endpoint) {
-    const core::Instant deadline = loop.now() + endpoint.timeout;
     const auto host = host_to_resolve(endpoint);
     auto filters = azure::hub_subscriptions(endpoint.assignment.device_id);
-    session.emplace(Session{attempt,
-                            std::move(endpoint),
-                            std::move(filters),
-                            Phase::Resolving,
-                            deadline,
-                            {},
-                            {},
-                            {},
-                            {},
-                            {},
-                            std::make_shared<Receipts>(k_receipt_max)});
-    timer->arm(deadline);
+    session.emplace(Session{attempt, std::move(endpoint), std::move(filters)});
+    session->begin(doors, loop.now());
+    timer->arm(session->deadline);
     if (!host) return end_from_a_call(host.error());
     if (!lookups.ask(*host)) {
       end_from_a_call(Error{Fault::Busy, "cannot resolve " + *host + ": too many look-ups hang already", {}});
@@ -96,15 +87,22 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
   void resolved(const std::string& host, Lookups::Answer found) {
     if (!session || session->phase != Phase::Resolving || host_to_resolve(session->endpoint) != host) return;
     if (!found) return lose(found.error());
+    session->address = *std::move(found);
+    connect();
+  }
+
+  void connect() {
     session->phase = Phase::Connecting;
-    Connection::Sink sink = [weak = weak_from_this(), gate = gate, attempt = session->attempt](Happening what) {
-      gate->post([weak, attempt, what = std::move(what)]() mutable {
+    timer->arm(session->next_deadline());
+    session->connection = ++last_connection;
+    Connection::Sink sink = [weak = weak_from_this(), gate = gate, number = last_connection](Happening what) {
+      gate->post([weak, number, what = std::move(what)]() mutable {
         const auto self = weak.lock();
-        if (self && self->session && self->session->attempt == attempt) self->happened(std::move(what));
+        if (self && self->session && self->session->connection == number) self->happened(std::move(what));
       });
     };
     Awaited awaited{c2d_topic_of(session->filters.front()), session->receipts};
-    on_worker([bench = bench, endpoint = session->endpoint, address = *found, sink = std::move(sink),
+    on_worker([bench = bench, endpoint = session->endpoint, address = session->address, sink = std::move(sink),
                awaited = std::move(awaited)] {
       bench->connection = std::make_unique<Connection>(endpoint, sink, awaited);
       bench->connection->connect(address);
@@ -115,37 +113,40 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
     std::visit([this](auto& each) { on(std::move(each)); }, what);
   }
 
+  /// What the owner sends from within the notice follows the subscriptions on the wire, and nothing waits for their
+  /// SUBACKs: a hub deals with the packets of a connection one after the other.
   void on(Connected /*event*/) {
     if (session->phase != Phase::Connecting) return;
-    session->phase = Phase::Subscribing;
+    session->phase = Phase::Open;
+    doors.got_through(session->endpoint.transport);
+    const Opened opened{session->attempt};
     with_connection([filters = session->filters](Connection& connection) {
       for (std::size_t i = 0; i < filters.size(); ++i) connection.subscribe(i, filters.at(i));
     });
+    if (session) on_notice(opened);
   }
 
   void on(Subscribed event) {
-    if (session->phase != Phase::Subscribing) return;
     session->subscribed.insert(event.filter);
-    if (session->subscribed.size() < session->filters.size()) return;
-    // Not sooner: the answer to a GET that overtakes the subscription of the answers would be lost.
-    session->phase = Phase::ReadingTwin;
-    publish(k_unwatched, azure::twin_get_topic(k_opening_rid), "", 0);
+    if (session->phase == Phase::Open && is_subscribed()) timer->disarm();
   }
+
+  [[nodiscard]] bool is_subscribed() const { return session->subscribed.size() == session->filters.size(); }
 
   void on(Arrived event) {
     auto topic = azure::parse_inbound_topic(event.topic, session->endpoint.assignment.device_id);
     if (!topic) {
       if (event.receipt) event.receipt->stored();  // else it would come for ever
-      return deliver(Ignored{session->attempt, topic.error()});
+      return on_notice(Ignored{session->attempt, topic.error()});
     }
     std::visit([&](auto& each) { take(std::move(each), std::move(event)); }, *topic);
   }
 
   void on(const Oversized& event) {
-    deliver(Ignored{session->attempt, Error{Fault::PayloadTooLarge,
-                                            "dropped a message of " + std::to_string(event.bytes) + " bytes on " +
-                                                event.topic.substr(0, event.topic.find('?')),
-                                            {}}});
+    on_notice(Ignored{session->attempt, Error{Fault::PayloadTooLarge,
+                                              "dropped a message of " + std::to_string(event.bytes) + " bytes on " +
+                                                  event.topic.substr(0, event.topic.find('?')),
+                                              {}}});
   }
 
   void on(Delivered event) {
@@ -153,7 +154,7 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
     if (found == session->in_flight.end()) return;  // Paho may tell twice
     const std::uint64_t sequence = found->second;
     session->in_flight.erase(found);
-    deliver(TelemetryAcknowledged{session->attempt, sequence});
+    on_notice(TelemetryAcknowledged{session->attempt, sequence});
     disconnect_when_drained();
   }
 
@@ -168,52 +169,25 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
 
   void take(const azure::TwinResponse& response, Arrived event) {
     const auto rid = rid_of(response.rid);
-    if (session->phase == Phase::ReadingTwin && rid == k_opening_rid)
-      return opened(response.status, std::move(event.payload));
     if (!rid || session->asked.erase(*rid) == 0) {
-      return deliver(Ignored{session->attempt,
-                             Error{Fault::HubProtocol,
-                                   "an answer about the twin that nobody asked for, $rid=" + response.rid.substr(0, 64),
-                                   {}}});
+      return on_notice(Ignored{
+          session->attempt, Error{Fault::HubProtocol,
+                                  "an answer about the twin that nobody asked for, $rid=" + response.rid.substr(0, 64),
+                                  {}}});
     }
-    deliver(TwinAnswered{session->attempt, *rid, response.status, std::move(event.payload)});
+    on_notice(TwinAnswered{session->attempt, *rid, response.status, std::move(event.payload)});
     disconnect_when_drained();
   }
   void take(azure::DesiredPatch /*topic*/, Arrived event) {
-    deliver(DesiredPatched{session->attempt, std::move(event.payload)});
+    on_notice(DesiredPatched{session->attempt, std::move(event.payload)});
   }
   void take(azure::MethodRequest request, Arrived event) {
-    deliver(MethodInvoked{session->attempt, std::move(request.name), std::move(request.rid), std::move(event.payload)});
+    on_notice(
+        MethodInvoked{session->attempt, std::move(request.name), std::move(request.rid), std::move(event.payload)});
   }
-  /// At once, also before Opened: Paho stands still until the receipt is given, and the twin would never come.
   void take(azure::CloudMessage message, Arrived event) {
     on_notice(CommandReceived{session->attempt, std::move(message.properties), std::move(event.payload),
                               std::move(event.receipt)});
-  }
-
-  void opened(int status, std::string twin) {
-    if (status != 200) {
-      const bool passing = status == 429 || status >= 500;
-      return lose(
-          Error{passing ? Fault::HubUnavailable : Fault::HubProtocol,
-                session->endpoint.assignment.hub + " answered the GET of the twin with " + std::to_string(status),
-                {}});
-    }
-    session->phase = Phase::Open;
-    timer->disarm();
-    std::vector<Notice> held = std::exchange(session->held, {});
-    on_notice(Opened{session->attempt, std::move(twin)});
-    for (Notice& each : held) on_notice(std::move(each));  // also if the owner ended the session: its Lost comes later
-  }
-
-  /// What comes from the hub before Opened waits for it, so that nobody has to deal with a patch of an unknown twin.
-  void deliver(Notice notice) {
-    if (session->phase >= Phase::Open) return on_notice(std::move(notice));
-    session->held.push_back(std::move(notice));
-    if (session->held.size() <= k_held_max) return;
-    lose(Error{Fault::HubProtocol,
-               session->endpoint.assignment.hub + " sent " + std::to_string(k_held_max) + " messages before the twin",
-               {}});
   }
 
   // ---- the end -------------------------------------------------------------------------------------------------
@@ -244,31 +218,38 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
   }
 
   void time_reached() {
-    if (!session || session->phase == Phase::Open) return;
-    if (loop.now() < session->deadline) return timer->arm(session->deadline);
+    if (!session || (session->phase == Phase::Open && is_subscribed())) return;
+    if (loop.now() < session->next_deadline()) return timer->arm(session->next_deadline());
     if (session->phase == Phase::Draining) return disconnect();
     if (session->phase == Phase::Disconnecting) return finish(Closed{session->attempt});
+    if (session->phase == Phase::Open) {
+      return lose(Error{Fault::Silent,
+                        session->endpoint.assignment.hub + " did not acknowledge the subscriptions within " +
+                            in_seconds(session->endpoint.timeout),
+                        {}});
+    }
     lose(Error{Fault::TimedOut,
-               session->endpoint.assignment.hub + " did not open a session within " +
-                   in_seconds(session->endpoint.timeout) + ": still " + std::string(doing(session->phase)),
+               session->endpoint.assignment.hub + " did not open a session within " + in_seconds(session->patience()) +
+                   ": still " + std::string(doing(session->phase)),
                {}});
   }
 
-  void lose(Error error) { finish(Lost{session->attempt, std::move(error)}); }
+  void lose(Error error) {
+    if (session->takes_other_door(error)) return connect();
+    if (Doors::is_answer(error.fault)) doors.got_through(session->endpoint.transport);
+    finish(Lost{session->attempt, session->account(std::move(error))});
+  }
 
   /// Says the last word about the session.
   void finish(Notice last_word) {
-    for (Notice& each : forget(std::move(last_word))) on_notice(std::move(each));
+    forget();
+    on_notice(std::move(last_word));
   }
 
   /// The same from inside a call of the owner, who is told later.
   void finish_from_a_call(Notice last_word) {
-    loop.post([weak = weak_from_this(), words = forget(std::move(last_word))]() mutable {
-      const auto self = weak.lock();
-      for (Notice& each : words) {
-        if (self) self->on_notice(std::move(each));
-      }
-    });
+    forget();
+    tell_later(std::move(last_word));
   }
   void end_from_a_call(Error error) { finish_from_a_call(Lost{session->attempt, std::move(error)}); }
 
@@ -277,22 +258,21 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
   void drop_successor(LastWord last_word) {
     if (!successor) return;
     last_word.attempt = std::exchange(successor, std::nullopt)->attempt;
-    loop.post([weak = weak_from_this(), last_word = std::move(last_word)]() mutable {
-      if (const auto self = weak.lock()) self->on_notice(std::move(last_word));
+    tell_later(std::move(last_word));
+  }
+
+  void tell_later(Notice notice) {
+    loop.post([weak = weak_from_this(), notice = std::move(notice)]() mutable {
+      if (const auto self = weak.lock()) self->on_notice(std::move(notice));
     });
   }
 
-  /// Answers what remains to be told: the last word, and before it what was held back, so that nothing that the hub has
-  /// sent is gone without a word.
-  [[nodiscard]] std::vector<Notice> forget(Notice last_word) {
-    std::vector<Notice> words = std::exchange(session->held, {});
-    words.push_back(std::move(last_word));
+  void forget() {
     end_session();
     timer->disarm();
     // If the worker takes no more jobs it hangs in Paho; the next one it does take replaces the connection anyway.
     static_cast<void>(mqtt.post([bench = bench] { bench->connection.reset(); }));
     if (auto next = std::exchange(successor, std::nullopt)) begin(next->attempt, std::move(next->endpoint));
-    return words;
   }
 
   void end_session() {
@@ -385,6 +365,8 @@ void Sessions::close(core::AttemptId attempt, std::chrono::milliseconds drain) {
 }
 
 std::optional<std::chrono::microseconds> Sessions::stuck_for() const { return inside_->mqtt.busy_for(); }
+
+void Sessions::network_changed() { inside_->doors.network_changed(); }
 
 void Sessions::abandon() {
   inside_->abandoned = true;

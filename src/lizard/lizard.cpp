@@ -51,6 +51,10 @@ Lizard::~Lizard() { end_everything(); }
 
 std::string Lizard::run_name(std::size_t hub) const { return is_dps(hub) ? "dps" : hub_name(hub); }
 
+std::string Lizard::run_address(std::size_t hub) const {
+  return is_dps(hub) ? dps_address(settings_.network) : hub_address(settings_.network, hub);
+}
+
 std::string Lizard::hub_directory(std::size_t hub) const { return settings_.state_dir + "/" + run_name(hub); }
 
 void Lizard::wake() const {
@@ -184,20 +188,23 @@ core::Result<void> Lizard::prepare_run(std::size_t hub, const Authority& authori
   if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
     return tl::unexpected(storage_error("cannot make", directory));
   }
-  const std::string address = is_dps(hub) ? dps_address(settings_.network) : hub_address(settings_.network, hub);
+  const std::string address = run_address(hub);
+  const bool is_far = settings_.delay.count() != 0;
+  const std::string mqtt_address = is_far || settings_.closed_mqtt ? inner_address(address) : address;
   const std::string certificate = directory + "/server.pem";
   if (auto issued = authority.issue(address, certificate); !issued) return issued;
   const MqttService service = is_dps(hub) ? MqttService::Dps : MqttService::Hub;
   auto written =
-      write_hub_configuration(settings_, service, directory, address, certificate, authority.server_key_file());
+      write_hub_configuration(settings_, service, directory, mqtt_address, certificate, authority.server_key_file());
   if (!written) return written;
-  HttpsServer::Place place{.address = address,
+  HttpsServer::Place place{.address = is_far ? inner_address(address) : address,
                            .port = settings_.dps_port,
                            .certificate_file = certificate,
                            .key_file = authority.server_key_file(),
                            .door = {.paths = is_dps(hub) ? k_dps_paths : k_hub_paths,
-                                    .address = address,
+                                    .address = mqtt_address,
                                     .port = settings_.mqtt_port,
+                                    .certified_address = address,
                                     .authority_file = authority.certificate_file()}};
   runs_[hub].server = std::make_unique<HttpsServer>(
       std::move(place), [this, hub](const HttpRequest& request) { return answer(hub, request); });
@@ -224,8 +231,9 @@ core::Result<void> Lizard::start(Witness& witness) {
   for (std::size_t hub = 0; hub < runs_.size(); ++hub) {
     if (auto done = wait_until_ready(hub); !done) return done;
   }
-  for (const HubRun& run : runs_) {
-    if (auto done = run.server->open(); !done) return done;
+  if (settings_.delay.count() != 0) relay_ = std::make_unique<Relay>(settings_.delay);
+  for (std::size_t hub = 0; hub < runs_.size(); ++hub) {
+    if (auto done = open_to_clients(hub); !done) return done;
   }
   {
     const std::lock_guard lock(mutex_);
@@ -295,6 +303,7 @@ void Lizard::end_everything() {
     const std::lock_guard lock(task_mutex_);
     over_ = true;
   }
+  relay_.reset();
   for (const HubRun& run : runs_) {
     if (run.pid != 0) kill(run.pid, SIGKILL);
   }

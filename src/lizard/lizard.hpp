@@ -8,6 +8,7 @@
 #include "files.hpp"
 #include "https_server.hpp"
 #include "hub_link.hpp"
+#include "relay.hpp"
 #include "settings.hpp"
 
 #include <iotc_ha/core/error.hpp>
@@ -137,6 +138,7 @@ class Lizard {
   [[nodiscard]] core::Result<void> prepare_run(std::size_t hub, const Authority& authority);
   [[nodiscard]] core::Result<void> start_hub(std::size_t hub);
   [[nodiscard]] core::Result<void> wait_until_ready(std::size_t hub);
+  [[nodiscard]] core::Result<void> open_to_clients(std::size_t hub);
   void end_hub(std::size_t hub, int signal);
   void strike_dead(std::size_t hub);
   void strike_silent(std::size_t hub);
@@ -161,6 +163,7 @@ class Lizard {
   void wake() const;
   [[nodiscard]] bool is_dps(std::size_t hub) const { return hub == settings_.hubs; }
   [[nodiscard]] std::string run_name(std::size_t hub) const;
+  [[nodiscard]] std::string run_address(std::size_t hub) const;
   [[nodiscard]] std::string hub_directory(std::size_t hub) const;
   [[nodiscard]] std::string last_words(std::size_t hub) const;
 
@@ -176,6 +179,7 @@ class Lizard {
   std::uint64_t changes_ = 0;
   std::optional<core::WallTime> announced_deadline_;
   std::vector<HubRun> runs_;
+  std::unique_ptr<Relay> relay_;  ///< the main thread's; none without a delay
   bool ready_ = false;
   DpsState dps_state_ = DpsState::Up;
 

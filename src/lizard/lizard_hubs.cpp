@@ -66,6 +66,17 @@ core::Result<void> Lizard::wait_until_ready(std::size_t hub) {
   return {};
 }
 
+/// The mosquitto is ready; all other doors of the hub open now.
+core::Result<void> Lizard::open_to_clients(std::size_t hub) {
+  if (auto opened = runs_[hub].server->open(); !opened || !relay_) return opened;
+  const std::string address = run_address(hub);
+  const std::string inner = inner_address(address);
+  auto opened = relay_->open({address, settings_.dps_port}, {inner, settings_.dps_port});
+  if (!opened || settings_.closed_mqtt) return opened;
+  // A mosquitto that dies by itself leaves this open; for the second until it is back, clients are reset, not refused.
+  return relay_->open({address, settings_.mqtt_port}, {inner, settings_.mqtt_port});
+}
+
 /// Ends the process of a hub, whatever its state, and forgets its sessions.
 void Lizard::end_hub(std::size_t hub, int signal) {
   pid_t pid = 0;
@@ -166,6 +177,7 @@ core::Result<void> Lizard::attack_hub(std::size_t hub, Attack how, std::uint8_t 
 /// Connections are reset, and refused from now on. The servers' threads need the lock for their answers: it must not be
 /// held while they are waited for.
 void Lizard::strike_dead(std::size_t hub) {
+  if (relay_) relay_->close(run_address(hub));
   runs_[hub].server->close();
   {
     const std::lock_guard lock(mutex_);
@@ -188,7 +200,7 @@ core::Result<void> Lizard::bring_back(std::size_t hub, bool was_silent) {
     end_hub(hub, SIGKILL);
     return ready;
   }
-  if (!was_silent) return runs_[hub].server->open();
+  if (!was_silent) return open_to_clients(hub);
   runs_[hub].server->unfreeze();
   return {};
 }

@@ -32,6 +32,11 @@ std::string dps_address(std::string_view network) { return with_host(network, 1)
 
 std::string hub_address(std::string_view network, std::size_t index) { return with_host(network, 10 + index); }
 
+std::string inner_address(std::string_view address) {
+  constexpr std::size_t k_step = 100;  // more than there are hubs
+  return with_host(address, k_step + std::stoul(std::string(address.substr(address.rfind('.') + 1))));
+}
+
 std::string hub_name(std::size_t index) {
   return std::string("hub-") + static_cast<char>('a' + static_cast<int>(index));
 }

@@ -17,6 +17,9 @@ inline constexpr std::size_t k_hubs_max = 26;
 [[nodiscard]] std::string dps_address(std::string_view network);
 /// x.y.z.10 is the first hub's.
 [[nodiscard]] std::string hub_address(std::string_view network, std::size_t index);
+/// Where a server really listens when clients reach its `address` through a relay only, or not at all: x.y.z.101 of
+/// x.y.z.1.
+[[nodiscard]] std::string inner_address(std::string_view address);
 /// hub-a, hub-b …
 [[nodiscard]] std::string hub_name(std::size_t index);
 

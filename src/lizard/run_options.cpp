@@ -7,6 +7,8 @@
 #include <CLI/CLI.hpp>
 
 #include <filesystem>
+#include <map>
+#include <string>
 #include <system_error>
 
 #ifndef IOTC_HA_LIZARD_PLUGIN_DIR
@@ -61,6 +63,11 @@ void RunOptions::add_to(CLI::App& run) {
   run.add_option("--keep", given_.keep, "Telemetry messages kept")
       ->check(CLI::Range(std::size_t{1}, std::size_t{100'000'000}))
       ->capture_default_str();
+  run.add_option("--delay", delay_ms_, "One-way delay of every connection of a client, such as 25ms; up to 10s")
+      ->transform(CLI::AsNumberWithUnit(std::map<std::string, std::int64_t>{{"ms", 1}, {"s", 1000}}))
+      ->check(CLI::Range(std::int64_t{0}, std::int64_t{10'000}))
+      ->capture_default_str();
+  run.add_flag("--closed-mqtt", given_.closed_mqtt, "Refuse connections to port 8883, as behind a strict firewall");
   run.add_option("--plugin", given_.plugin, "The hubs' mosquitto plugin");
   run.add_option("--mosquitto", given_.mosquitto, "The mosquitto program")->capture_default_str();
   run.add_flag("--verbose", given_.verbose, "Print each telemetry message");
@@ -77,6 +84,7 @@ core::Result<Settings> RunOptions::settings(const std::string& state_dir) const 
   settings.group_key = core::Secret(group_key_);
   settings.central_token = core::Secret(central_token_);
   settings.retry_after = std::chrono::seconds(retry_after_s_);
+  settings.delay = std::chrono::milliseconds(delay_ms_);
   settings.refusal = static_cast<std::uint8_t>(refusal_);
   settings.auto_failover = !no_auto_failover_;
   if (settings.plugin.empty()) settings.plugin = plugin_file();

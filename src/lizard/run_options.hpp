@@ -28,6 +28,7 @@ class RunOptions {
   std::string central_token_;
   std::vector<std::string> device_keys_;
   std::int64_t retry_after_s_ = 3;
+  std::int64_t delay_ms_ = 0;
   int refusal_ = 5;
   bool no_auto_failover_ = false;
 };

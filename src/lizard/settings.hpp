@@ -31,6 +31,8 @@ struct Settings {
   bool auto_failover = true;                        ///< DPS names a living hub when the assigned one is attacked
   bool fresh_twins = false;                         ///< a device that moves has a new twin on the other hub
   std::size_t keep = 1'000'000;                     ///< telemetry messages kept
+  std::chrono::milliseconds delay{0};               ///< one way, of every connection of a client
+  bool closed_mqtt = false;                         ///< nobody listens on `mqtt_port`, as behind a strict firewall
   bool verbose = false;                             ///< print each telemetry message
   bool quiet = false;                               ///< print no events
 };

@@ -84,7 +84,8 @@ bool connect_to(const WebSocketDoor& door, Upstream& upstream) {
   }
   SSL_CTX_set_verify(upstream.context.get(), SSL_VERIFY_PEER, nullptr);
   upstream.tls.reset(SSL_new(upstream.context.get()));
-  return upstream.tls && X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(upstream.tls.get()), door.address.c_str()) == 1 &&
+  return upstream.tls &&
+         X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(upstream.tls.get()), door.certified_address.c_str()) == 1 &&
          SSL_set_fd(upstream.tls.get(), fd) == 1 && SSL_connect(upstream.tls.get()) == 1;
 }
 

@@ -15,7 +15,8 @@ struct WebSocketDoor {
   std::vector<std::string> paths;
   std::string address;
   std::uint16_t port = 0;
-  std::string authority_file;  ///< the server's certificate is checked against this (PEM)
+  std::string certified_address;  ///< the one that the server's certificate names
+  std::string authority_file;     ///< the server's certificate is checked against this (PEM)
 };
 
 /// What a client says when it asks for a WebSocket.

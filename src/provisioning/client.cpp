@@ -1,150 +1,57 @@
+#include "attempt.hpp"
 #include "https.hpp"
+#include "reserve.hpp"
 
-#include <iotc_ha/azure/dps.hpp>
+#include <iotc_ha/core/poll_pace.hpp>
 #include <iotc_ha/provisioning/client.hpp>
 #include <iotc_ha/runtime/worker.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <utility>
-#include <variant>
 
 namespace iotc_ha::provisioning {
-namespace {
 
-using core::Error;
 using core::Fault;
-using namespace std::chrono_literals;
-
-/// After a poll that DPS was too busy to answer, unless it said how long to wait. Under 2 s it would be over its limit.
-constexpr std::chrono::seconds k_busy_poll{5};
-constexpr std::chrono::seconds k_shortest_poll{2};
-/// Azure refuses tokens when the clocks differ by more.
-constexpr std::chrono::minutes k_clock_tolerance{5};
-
-std::string in_words(std::chrono::seconds time) {
-  const auto whole = [](auto part, const char* unit) { return std::to_string(part.count()) + unit; };
-  if (time < 2h) return whole(std::chrono::round<std::chrono::minutes>(time), " min");
-  if (time < 48h) return whole(std::chrono::round<std::chrono::hours>(time), " h");
-  return whole(std::chrono::round<std::chrono::days>(time), " days");
-}
-
-/// A wrong clock makes a token that looks like one of a wrong key: the answer's date tells them apart.
-std::string clock_remark(const Reply& reply) {
-  if (!reply.date) return {};
-  const auto ahead = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now()) - *reply.date;
-  if (std::chrono::abs(ahead) <= k_clock_tolerance) return {};
-  return "; this machine's clock is " + in_words(std::chrono::abs(ahead)) + (ahead > 0s ? " ahead of" : " behind") +
-         " the service's, which alone makes its tokens invalid";
-}
-
-/// One attempt, from the first register to the decision.
-class Attempt {
- public:
-  Attempt(Https& https, const Registration& registration, const Https::Wanted& wanted)
-      : https_(https),
-        registration_(registration),
-        wanted_(wanted),
-        destination_{registration.host, registration.port, registration.ca_file, registration.proxy},
-        deadline_(Https::Clock::now() + registration.timeout) {}
-
-  core::Result<azure::DpsAssigned> run() {
-    auto answer = put();
-    while (answer && std::holds_alternative<azure::DpsAssigning>(*answer)) {
-      answer = next_answer(std::get<azure::DpsAssigning>(*std::move(answer)));
-    }
-    if (!answer) return tl::unexpected(std::move(answer.error()));
-    return std::get<azure::DpsAssigned>(*std::move(answer));
-  }
-
- private:
-  /// Waits as long as DPS asked, polls, and puts up with what passes by itself.
-  core::Result<azure::DpsAnswer> next_answer(azure::DpsAssigning assigning) {
-    if (auto over = wait(assigning.retry_after)) return tl::unexpected(*std::move(over));
-    auto answer = get(assigning.operation_id);
-    if (answer) return answer;
-    switch (answer.error().fault) {
-      case Fault::DpsThrottled:
-      case Fault::DpsUnavailable:
-        assigning.retry_after = std::max(answer.error().retry_after.value_or(k_busy_poll), k_shortest_poll);
-        last_busy_ = std::move(answer.error());
-        return assigning;
-      case Fault::DpsNotFound:
-      case Fault::DpsConflict:
-        if (std::exchange(registered_again_, true)) return answer;
-        return put();
-      default: return answer;
-    }
-  }
-
-  /// The error when the time is over before `pause` is.
-  std::optional<Error> wait(std::chrono::seconds pause) {
-    const auto when = Https::Clock::now() + pause;
-    if (when < deadline_) {
-      https_.pause_until(when, wanted_);
-      return std::nullopt;
-    }
-    if (last_busy_) return std::move(last_busy_);
-    const auto limit = std::chrono::duration_cast<std::chrono::seconds>(registration_.timeout);
-    // Told at once rather than slept through; DPS still wants its pause before it is troubled again.
-    return Error{Fault::TimedOut, "DPS will not have decided within " + std::to_string(limit.count()) + " s", pause};
-  }
-
-  core::Result<azure::DpsAnswer> put() {
-    return ask({Request::Method::Put, azure::dps_register_path(registration_.id_scope, registration_.registration_id),
-                azure::dps_register_body(registration_.registration_id, registration_.model_id), registration_.token});
-  }
-
-  core::Result<azure::DpsAnswer> get(const std::string& operation_id) {
-    return ask({Request::Method::Get,
-                azure::dps_operation_path(registration_.id_scope, registration_.registration_id, operation_id),
-                {},
-                registration_.token});
-  }
-
-  core::Result<azure::DpsAnswer> ask(const Request& request) {
-    const auto reply = https_.exchange(destination_, request, deadline_, wanted_);
-    if (!reply) return tl::unexpected(reply.error());
-    last_busy_.reset();
-    auto answer = azure::read_dps_answer(reply->status, reply->body, reply->retry_after);
-    if (!answer && answer.error().fault == Fault::DpsUnauthorized) answer.error().what += clock_remark(*reply);
-    return answer;
-  }
-
-  Https& https_;
-  const Registration& registration_;
-  const Https::Wanted& wanted_;
-  const Destination destination_;
-  const Https::Clock::time_point deadline_;
-  bool registered_again_ = false;
-  std::optional<Error> last_busy_;  ///< what the last poll was answered, while that was only that DPS is busy
-};
-
-}  // namespace
+using core::RegistrationNotice;
 
 /// The loop's side, and what the thread shares with it. An attempt is wanted while its serial number is the newest.
 class Client::Worker {
  public:
-  Worker(runtime::Post post, std::function<void(Answer)> on_answer)
-      : shared_(std::make_shared<Shared>(std::move(post), std::move(on_answer))) {}
+  Worker(runtime::Post post, std::function<void(RegistrationNotice)> on_notice)
+      : shared_(std::make_shared<Shared>(std::move(post), std::move(on_notice))) {}
 
-  ~Worker() { cancel_present(); }
+  ~Worker() {
+    drop_reserve();
+    cancel_present();
+  }
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  void begin(core::AttemptId attempt, Registration registration) {
+  void prepare(const core::Registration& whom) {
+    if (shared_->wanted.load() != k_none) return;
+    const auto until = Https::Clock::now() + k_prepared_max;
+    if (reserve_ && reserve_->is_waiting() && reserve_->is_for(whom)) return reserve_->wait_until(until);
+    drop_reserve();
+    reserve_ = std::make_shared<Reserve>(whom, until);
+    shared_->https.wake();
+    if (!run([shared = shared_, reserve = reserve_] { serve(shared, *reserve); })) drop_reserve();
+  }
+
+  void begin(core::AttemptId attempt, core::Registration registration) {
     attempt_ = attempt;
     const std::uint64_t serial = ++last_serial_;
+    const auto deadline = Https::Clock::now() + registration.timeout;
+    const Question question{attempt, serial, std::move(registration), deadline};
     shared_->wanted.store(serial);
+    const bool prepared = reserve_ && reserve_->is_for(question.registration) && reserve_->give(question);
+    if (!prepared) drop_reserve();
+    reserve_.reset();
     shared_->https.wake();
-    const bool taken = thread_.post([shared = shared_, serial, attempt, registration = std::move(registration)] {
-      const Https::Wanted wanted = [&] { return shared->wanted.load() == serial; };
-      if (!wanted()) return;
-      report(shared, serial, attempt, Attempt(shared->https, registration, wanted).run());
-    });
-    if (!taken)
-      report(shared_, serial, attempt, core::fail(Fault::Busy, "the thread that asks DPS does not come back"));
+    if (prepared || run([shared = shared_, question] { serve(shared, question); })) return;
+    report(shared_, question, core::fail(Fault::Busy, "the thread that asks DPS does not come back"));
   }
 
   void cancel(core::AttemptId attempt) {
@@ -157,13 +64,16 @@ class Client::Worker {
   static constexpr std::size_t k_jobs_max = 8;
 
   struct Shared {
-    Shared(runtime::Post to_loop, std::function<void(Answer)> answer)
-        : post(std::move(to_loop)), on_answer(std::move(answer)) {}
+    Shared(runtime::Post to_loop, std::function<void(RegistrationNotice)> notice)
+        : post(std::move(to_loop)), on_notice(std::move(notice)) {}
     const runtime::Post post;
-    const std::function<void(Answer)> on_answer;
+    const std::function<void(RegistrationNotice)> on_notice;
     std::atomic<std::uint64_t> wanted{k_none};
-    Https https;  // the thread's, but for wake()
+    // The thread's, but for https.wake()
+    Https https;
+    core::PollPace pace;
   };
+  using SharedPtr = std::shared_ptr<Shared>;
 
   void cancel_present() {
     attempt_.reset();
@@ -171,34 +81,88 @@ class Client::Worker {
     shared_->https.wake();
   }
 
-  /// Whether it is still wanted is decided on the loop, where it may be cancelled while the answer is on its way.
-  static void report(const std::shared_ptr<Shared>& shared, std::uint64_t serial, core::AttemptId attempt,
-                     core::Result<azure::DpsAssigned> decided) {
-    Answer answer{attempt, {}, {}};
+  void drop_reserve() {
+    if (reserve_) reserve_->drop();
+    reserve_.reset();
+  }
+
+  /// The thread begins with its first job: many a device never asks DPS in a life.
+  [[nodiscard]] bool run(runtime::Worker::Job job) {
+    if (!thread_) thread_.emplace("provisioning", k_jobs_max);
+    return thread_->post(std::move(job));
+  }
+
+  // ---- On the thread
+
+  static void serve(const SharedPtr& shared, const Question& question) {
+    const Https::Wanted wanted = [&] { return shared->wanted.load() == question.serial; };
+    if (!wanted()) return;
+    const auto tell = teller(shared, question);
+    report(shared, question, Attempt(shared->https, shared->pace, question, wanted, tell).run());
+  }
+
+  static void serve(const SharedPtr& shared, Reserve& reserve) {
+    const Https::Wanted wanted = [&] {
+      const Question* question = reserve.question();
+      return question != nullptr ? shared->wanted.load() == question->serial : reserve.goes_on();
+    };
+    const Https::Released released = [&]() -> std::optional<Https::Release> {
+      const Question* question = reserve.question();
+      if (question == nullptr) return std::nullopt;
+      return Https::Release{question->registration.token, question->deadline};
+    };
+    const Https::Sent on_sent = [&] {
+      if (const Question* question = reserve.question()) {
+        teller(shared, *question)(core::RegistrationSent{question->attempt});
+      }
+    };
+    const auto registered = shared->https.exchange_when_released(
+        destination_of(reserve.whom()), register_of(reserve.whom()), released, wanted, on_sent);
+    reserve.drop();  // unless it was given a question
+    const Question* question = reserve.question();
+    if (question == nullptr) return;
+    const auto tell = teller(shared, *question);
+    report(shared, *question, Attempt(shared->https, shared->pace, *question, wanted, tell).run_on(registered));
+  }
+
+  /// Whether it is still wanted is decided on the loop, where it may be cancelled while the notice is on its way.
+  static Attempt::Tell teller(const SharedPtr& shared, const Question& question) {
+    return [shared, serial = question.serial](RegistrationNotice notice) {
+      shared->post([shared, serial, notice = std::move(notice)] {
+        if (shared->wanted.load() == serial) shared->on_notice(notice);
+      });
+    };
+  }
+
+  static void report(const SharedPtr& shared, const Question& question, core::Result<azure::DpsAssigned> decided) {
+    core::Registered end{question.attempt, {}, {}};
     if (decided) {
-      answer.assignment = std::move(decided->assignment);
-      answer.substatus = std::move(decided->substatus);
+      end.assignment = std::move(decided->assignment);
+      end.substatus = std::move(decided->substatus);
     } else {
-      answer.assignment = tl::unexpected(std::move(decided.error()));
+      end.assignment = tl::unexpected(std::move(decided.error()));
     }
-    shared->post([shared, serial, answer = std::move(answer)] {
+    shared->post([shared, serial = question.serial, end = std::move(end)] {
       std::uint64_t expected = serial;
-      if (shared->wanted.compare_exchange_strong(expected, k_none)) shared->on_answer(answer);
+      if (shared->wanted.compare_exchange_strong(expected, k_none)) shared->on_notice(end);
     });
   }
 
-  const std::shared_ptr<Shared> shared_;  // with the thread, and with answers that are on their way to the loop
+  const SharedPtr shared_;  // with the thread, and with notices that are on their way to the loop
   std::uint64_t last_serial_ = k_none;
   std::optional<core::AttemptId> attempt_;
-  runtime::Worker thread_{"provisioning", k_jobs_max};  // goes first: it ends before the rest does
+  std::shared_ptr<Reserve> reserve_;       // while it may be given a question
+  std::optional<runtime::Worker> thread_;  // goes first: it ends before the rest does
 };
 
-Client::Client(runtime::Post post, std::function<void(Answer)> on_answer)
-    : worker_(std::make_unique<Worker>(std::move(post), std::move(on_answer))) {}
+Client::Client(runtime::Post post, std::function<void(RegistrationNotice)> on_notice)
+    : worker_(std::make_unique<Worker>(std::move(post), std::move(on_notice))) {}
 
 Client::~Client() = default;
 
-void Client::register_device(core::AttemptId attempt, Registration registration) {
+void Client::prepare(const core::Registration& whom) { worker_->prepare(whom); }
+
+void Client::register_device(core::AttemptId attempt, core::Registration registration) {
   worker_->begin(attempt, std::move(registration));
 }
 

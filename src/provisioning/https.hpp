@@ -1,12 +1,13 @@
 #pragma once
 
+#include "bell.hpp"
+
 #include <iotc_ha/core/error.hpp>
 #include <iotc_ha/core/secret.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -18,8 +19,8 @@ namespace iotc_ha::provisioning {
 struct Destination {
   std::string host;
   std::uint16_t port = 443;
-  std::filesystem::path ca_file;  ///< empty: the system's trust store
-  std::string proxy;              ///< "http://host:port" or empty
+  std::string ca_file;  ///< empty: the system's trust store
+  std::string proxy;    ///< "http://[user:password@]host:port" or empty
 };
 
 struct Request {
@@ -43,6 +44,14 @@ class Https {
   using Clock = std::chrono::steady_clock;
   /// Asked whenever we wake up; false ends the wait.
   using Wanted = std::function<bool()>;
+  /// Called when the request has gone out on a connection: again when that was a dead one and it is repeated.
+  using Sent = std::function<void()>;
+  /// What an exchange has been waiting for; nothing while it is still to wait.
+  struct Release {
+    core::Secret authorization;
+    Clock::time_point deadline;
+  };
+  using Released = std::function<std::optional<Release>()>;
 
   Https();
   ~Https();
@@ -52,11 +61,16 @@ class Https {
   /// Any HTTP status is a Reply. An error is one of the network: NameNotResolved, Unreachable, TimedOut, TlsRefused,
   /// ConnectionLost; DpsProtocol for an answer over k_body_bytes_max; or Cancelled once `wanted` answers false.
   [[nodiscard]] core::Result<Reply> exchange(const Destination& destination, const Request& request,
-                                             Clock::time_point deadline, const Wanted& wanted);
+                                             Clock::time_point deadline, const Wanted& wanted, const Sent& on_sent);
+  /// As exchange(), but nothing is said on the connection before `released` answers what is missing in `request`.
+  /// Until then `wanted` alone limits it. The connection is closed if it comes to nothing.
+  [[nodiscard]] core::Result<Reply> exchange_when_released(const Destination& destination, Request request,
+                                                           const Released& released, const Wanted& wanted,
+                                                           const Sent& on_sent);
   /// Waits until `when`, and not longer than it is wanted.
   void pause_until(Clock::time_point when, const Wanted& wanted);
   /// Makes the call that is under way ask `wanted` now, or the next one if none is. Any thread.
-  void wake();
+  void wake() { bell_.ring(); }
 
   static constexpr std::size_t k_body_bytes_max = 64U << 10U;
   /// Name look-up, TCP and TLS. A SYN is repeated after 1, 3 and 7 s: four chances.
@@ -68,11 +82,19 @@ class Https {
 
  private:
   struct Handles;
+  struct Terms {
+    Clock::time_point deadline;
+    const Wanted& wanted;
+    const Sent& on_sent;
+    const Released* released = nullptr;  ///< for a request that waits; `deadline` counts for nothing then
+    bool may_reuse = true;
+  };
 
-  /// Nothing: given up, as it is no longer wanted or the kept connection is silent.
+  /// Nothing: given up, as it is no longer wanted or the connection that had waited is dead.
   std::optional<core::Result<Reply>> transfer(const Destination& destination, const Request& request,
-                                              Clock::time_point deadline, const Wanted& wanted, bool may_reuse);
+                                              const Terms& terms);
 
+  Bell bell_;
   std::unique_ptr<Handles> handles_;
 };
 

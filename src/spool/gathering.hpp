@@ -40,7 +40,7 @@ struct Gathering {
   std::vector<Batch> appends;
   std::uint64_t append_bytes = 0;
   std::vector<Appended> appended;
-  std::vector<std::pair<AssignmentKey, core::Assignment>> remember;
+  std::vector<std::pair<AssignmentKey, core::Remembered>> remember;
   std::vector<Kept> remembered;
   Documents keep;
   std::vector<Kept> kept;

@@ -82,7 +82,7 @@ SqliteResult<Opened> load(Connection connection, const fs::path& file) {
                     content.identity = std::move(identity);
                     return tables->assignments();
                   })
-                  .and_then([&](Remembered&& remembered) {
+                  .and_then([&](RememberedHubs&& remembered) {
                     content.remembered = std::move(remembered);
                     return tables->inbox().documents();
                   })

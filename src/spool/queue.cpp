@@ -179,7 +179,7 @@ SqliteResult<void> Queue::write(Turn& turn, Outcome& outcome) {
   ledger_.keep_draft();
   auto found = std::move(transaction).found();
   aside_ = found.aside;
-  for (const auto& [key, assignment] : turn.remember) put_in(remembered_, key, assignment);
+  for (const auto& [key, remembered] : turn.remember) put_in(remembered_, key, remembered);
   put_in(documents_, turn.keep);
   if (found.left || found.requeued) front_.reset();
   before_appends_ = found.requeued ? ledger_.present().last_sequence : nothing_above_;

@@ -28,7 +28,7 @@ class Queue {
   [[nodiscard]] Outcome run(Turn& turn);
   [[nodiscard]] core::Result<std::vector<core::DurableCommand>> commands(const Moment& now);
 
-  [[nodiscard]] const Remembered& remembered() const { return remembered_; }
+  [[nodiscard]] const RememberedHubs& remembered() const { return remembered_; }
   [[nodiscard]] const Documents& documents() const { return documents_; }
   /// What was found when it was opened; told once.
   [[nodiscard]] std::vector<core::Error> take_notes() { return std::exchange(notes_, {}); }
@@ -51,7 +51,7 @@ class Queue {
   const std::filesystem::path state_dir_;
   std::optional<Tables> tables_;  ///< nothing while the file cannot be opened
   Ledger ledger_;
-  Remembered remembered_;
+  RememberedHubs remembered_;
   Documents documents_;  ///< held so that a file that is mended has them all
   std::string spool_id_;
   Tables::Aside aside_;

@@ -99,11 +99,15 @@ Content Salvage::read_content(const Moment& now) {
     });
     salvaged_.lost_is_known = salvaged_.lost_is_known && all;
   }
-  read_all("SELECT dps_host, id_scope, registration_id, hub, device_id FROM assignment", [&](const Run& run) {
-    content.remembered.emplace_back(AssignmentKey{run.text(0), run.text(1), run.text(2)},
-                                    core::Assignment{run.text(3), run.text(4)});
-    return true;
-  });
+  // A file of an older version has no more than the first five columns.
+  const std::string older = "dps_host, id_scope, registration_id, hub, device_id, 0, ''";
+  for (const std::string& columns : {std::string(k_assignment_columns), older}) {
+    if (!content.remembered.empty()) break;
+    read_all("SELECT " + columns + " FROM assignment", [&](const Run& run) {
+      content.remembered.push_back(read_assignment(run));
+      return true;
+    });
+  }
   if (!salvaged_.lost_is_known) {
     // Which numbers were used is not known. None is used twice if they go on far above: microseconds since 1970 are
     // above what any device has counted up to.
@@ -223,8 +227,8 @@ SqliteResult<void> Salvage::save(const Content& content) {
   for (const Life& life : content.lives) {
     if (done && life.account.accepted > 0) done = tables->put(life);
   }
-  for (const auto& [key, assignment] : content.remembered) {
-    if (done) done = tables->remember(key, assignment);
+  for (const auto& [key, remembered] : content.remembered) {
+    if (done) done = tables->remember(key, remembered);
   }
   return done ? tables->commit() : done;
 }

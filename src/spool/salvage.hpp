@@ -18,7 +18,7 @@ namespace iotc_ha::spool {
 /// What of the database is held in memory.
 struct Content {
   std::vector<Life> lives;  ///< oldest first
-  Remembered remembered;
+  RememberedHubs remembered;
   Tables::Identity identity;
   Documents documents;
 };

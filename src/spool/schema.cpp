@@ -17,10 +17,10 @@ constexpr const char* k_version_1 =
     "  PRIMARY KEY (dps_host, id_scope, registration_id)"
     ") STRICT, WITHOUT ROWID;";
 
-// Times are in microseconds: created, accepted, started, delivered, received, until and at since 1970, uptime on
-// CLOCK_BOOTTIME. The long columns come last, so that a row is judged without reading the pages that a long body goes
-// on in. `queued` and its like are kept up in the account because it is written with each transaction anyway: one page
-// for the message and one for the account is all that a commit of one message writes.
+// Times are in microseconds: created, accepted, started, delivered, received, until, at and named_at since 1970, uptime
+// on CLOCK_BOOTTIME. The long columns come last, so that a row is judged without reading the pages that a long body
+// goes on in. `queued` and its like are kept up in the account because it is written with each transaction anyway: one
+// page for the message and one for the account is all that a commit of one message writes.
 constexpr const char* k_row =
     "  sequence INTEGER PRIMARY KEY,"
     "  boot INTEGER NOT NULL,"
@@ -93,6 +93,11 @@ constexpr const char* k_version_3 =
     ") STRICT;"
     "CREATE INDEX taken_message_id ON taken (message_id);";
 
+// When DPS named the hub, and why. What an older version remembers tells neither.
+constexpr const char* k_version_4 =
+    "ALTER TABLE assignment ADD COLUMN named_at INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE assignment ADD COLUMN why TEXT NOT NULL DEFAULT '';";
+
 }  // namespace
 
 SqliteResult<void> make_schema(Connection& connection, std::int64_t version_found, const std::string& id,
@@ -103,6 +108,7 @@ SqliteResult<void> make_schema(Connection& connection, std::int64_t version_foun
     sql += version_2() + "INSERT INTO spool VALUES ('" + id + "', " + std::to_string(numbers_above) + ");";
   }
   if (version_found < 3) sql += k_version_3;
+  if (version_found < 4) sql += k_version_4;
   sql += "PRAGMA application_id = " + std::to_string(k_application_id) +
          ";PRAGMA user_version = " + std::to_string(k_schema_version) + ";COMMIT";
   return connection.execute(sql);

@@ -9,7 +9,7 @@
 namespace iotc_ha::spool {
 
 constexpr std::int64_t k_application_id = 0x494f5448;  // "IOTH", in the header of the file: `file iotc-ha.db` shows it
-constexpr std::int64_t k_schema_version = 3;
+constexpr std::int64_t k_schema_version = 4;
 
 /// Makes the tables in an empty database, or brings those of an older version up to date, in one transaction. `id` is
 /// the spool's if it gets one now; its messages have numbers above `numbers_above`.

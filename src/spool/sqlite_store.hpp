@@ -38,8 +38,8 @@ class SqliteStore final : public Store {
 
   void listen(Listener listener) override;
   void set_limits(const Limits& limits) override;
-  core::Result<std::optional<core::Assignment>> remembered(const AssignmentKey& key) override;
-  void remember(AssignmentKey key, core::Assignment assignment, std::function<void(core::Result<void>)> done) override;
+  core::Result<std::optional<core::Remembered>> remembered(const AssignmentKey& key) override;
+  void remember(AssignmentKey key, core::Remembered remembered, std::function<void(core::Result<void>)> done) override;
   void append(std::vector<core::Submission> messages, std::function<void(core::Result<core::Sequences>)> done) override;
   void next(std::uint64_t after, std::size_t count, std::uint64_t bytes,
             std::function<void(std::vector<core::Telemetry>)> done) override;
@@ -102,7 +102,7 @@ class SqliteStore final : public Store {
   runtime::Loop& loop_;
   Limits limits_;
   const std::shared_ptr<Queue> queue_;  // shared with the jobs: one may outlive us when it is abandoned
-  Remembered remembered_;
+  RememberedHubs remembered_;
   Listener listener_;
   std::vector<core::Dropped> untold_;  ///< before anybody listened
 

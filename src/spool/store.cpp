@@ -27,19 +27,19 @@ void SqliteStore::set_limits(const Limits& limits) {
   look();
 }
 
-core::Result<std::optional<core::Assignment>> SqliteStore::remembered(const AssignmentKey& key) {
+core::Result<std::optional<core::Remembered>> SqliteStore::remembered(const AssignmentKey& key) {
   return find_in(remembered_, key);
 }
 
 // ---- Asking
 
-void SqliteStore::remember(AssignmentKey key, core::Assignment assignment,
+void SqliteStore::remember(AssignmentKey key, core::Remembered remembered,
                            std::function<void(core::Result<void>)> done) {
   if (gathering_.remember.size() >= k_remember_max) {
     return answer_later(std::move(done), core::Result<void>(tl::unexpected(busy(
                                              "the disk is behind by " + std::to_string(k_remember_max) + " writes"))));
   }
-  gathering_.remember.emplace_back(std::move(key), std::move(assignment));
+  gathering_.remember.emplace_back(std::move(key), std::move(remembered));
   gathering_.remembered.push_back(std::move(done));
   schedule();
 }

@@ -114,7 +114,7 @@ void SqliteStore::finish_turn(Turn& turn, Outcome& outcome) {
     gathering_.take_back(turn, waiting.told);
     flush_due_ = flush_due_ || gathering_.acknowledged_count > 0;
   } else {
-    for (const auto& [key, assignment] : turn.remember) put_in(remembered_, key, assignment);
+    for (const auto& [key, remembered] : turn.remember) put_in(remembered_, key, remembered);
     if (outcome.replay_goes_on_after && !gathering_.replay) {
       gathering_.replay = Replay{turn.replay->hub, *outcome.replay_goes_on_after};
       gathering_.settle_later(std::move(waiting.settled));
@@ -148,9 +148,9 @@ void SqliteStore::answer_all(Gathering& waiting, const Turn& turn, Outcome& outc
     if (!outcome.write_failed) {
       waiting.remembered[i]({});
     } else {
-      waiting.remembered[i](
-          core::fail(core::Fault::StorageFailed,
-                     "hub " + turn.remember[i].second.hub + " cannot be remembered: " + outcome.write_failed->what));
+      waiting.remembered[i](core::fail(
+          core::Fault::StorageFailed,
+          "hub " + turn.remember[i].second.assignment.hub + " cannot be remembered: " + outcome.write_failed->what));
     }
   }
   answer_inbox(waiting, outcome);

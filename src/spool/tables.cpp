@@ -27,16 +27,21 @@ SqliteResult<void> each_erased(Run& run, const OnErased& erased) {
 
 }  // namespace
 
-void put_in(Remembered& remembered, const AssignmentKey& key, const core::Assignment& assignment) {
-  std::erase_if(remembered, [&](const auto& entry) { return same(entry.first, key); });
-  remembered.emplace_back(key, assignment);
+void put_in(RememberedHubs& hubs, const AssignmentKey& key, const core::Remembered& remembered) {
+  std::erase_if(hubs, [&](const auto& entry) { return same(entry.first, key); });
+  hubs.emplace_back(key, remembered);
 }
 
-std::optional<core::Assignment> find_in(const Remembered& remembered, const AssignmentKey& key) {
-  for (const auto& [entry, assignment] : remembered) {
-    if (same(entry, key)) return assignment;
+std::optional<core::Remembered> find_in(const RememberedHubs& hubs, const AssignmentKey& key) {
+  for (const auto& [entry, remembered] : hubs) {
+    if (same(entry, key)) return remembered;
   }
   return std::nullopt;
+}
+
+std::pair<AssignmentKey, core::Remembered> read_assignment(const Run& run) {
+  return {AssignmentKey{run.text(0), run.text(1), run.text(2)},
+          core::Remembered{{run.text(3), run.text(4)}, wall_time(run.integer(5)), run.text(6)}};
 }
 
 SqliteResult<Tables> Tables::prepare(Connection connection) {
@@ -58,8 +63,8 @@ SqliteResult<Tables> Tables::prepare(Connection connection) {
       "INSERT OR REPLACE INTO account (" + k_life_columns +
           ") VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
       "DELETE FROM account WHERE boot = ?1",
-      "INSERT OR REPLACE INTO assignment (dps_host, id_scope, registration_id, hub, device_id)"
-      " VALUES (?1, ?2, ?3, ?4, ?5)"};
+      "INSERT OR REPLACE INTO assignment (dps_host, id_scope, registration_id, hub, device_id, named_at, why)"
+      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"};
   std::vector<Statement> statements;
   for (const std::string& text : texts) {
     auto statement = connection.prepare(text);
@@ -206,24 +211,24 @@ SqliteResult<Tables::Identity> Tables::identity() {
   return Identity{run.text(0), run.count(1)};
 }
 
-SqliteResult<Remembered> Tables::assignments() {
-  auto statement = connection_.prepare("SELECT dps_host, id_scope, registration_id, hub, device_id FROM assignment");
+SqliteResult<RememberedHubs> Tables::assignments() {
+  auto statement = connection_.prepare("SELECT " + std::string(k_assignment_columns) + " FROM assignment");
   if (!statement) return tl::unexpected(statement.error());
-  Remembered remembered;
+  RememberedHubs hubs;
   Run run(*statement);
   while (true) {
     const auto row = run.step();
     if (!row) return tl::unexpected(row.error());
-    if (!*row) return remembered;
-    remembered.emplace_back(AssignmentKey{run.text(0), run.text(1), run.text(2)},
-                            core::Assignment{run.text(3), run.text(4)});
+    if (!*row) return hubs;
+    hubs.push_back(read_assignment(run));
   }
 }
 
-SqliteResult<void> Tables::remember(const AssignmentKey& key, const core::Assignment& assignment) {
+SqliteResult<void> Tables::remember(const AssignmentKey& key, const core::Remembered& remembered) {
   return Run(at(Remember), std::string_view{key.dps_host}, std::string_view{key.id_scope},
-             std::string_view{key.registration_id}, std::string_view{assignment.hub},
-             std::string_view{assignment.device_id})
+             std::string_view{key.registration_id}, std::string_view{remembered.assignment.hub},
+             std::string_view{remembered.assignment.device_id}, microseconds(remembered.named_at),
+             std::string_view{remembered.why})
       .finish();
 }
 

@@ -41,9 +41,13 @@ struct Erased {
 };
 using OnErased = std::function<SqliteResult<void>(const Erased&)>;
 
-using Remembered = std::vector<std::pair<AssignmentKey, core::Assignment>>;
-void put_in(Remembered& remembered, const AssignmentKey& key, const core::Assignment& assignment);
-[[nodiscard]] std::optional<core::Assignment> find_in(const Remembered& remembered, const AssignmentKey& key);
+using RememberedHubs = std::vector<std::pair<AssignmentKey, core::Remembered>>;
+void put_in(RememberedHubs& hubs, const AssignmentKey& key, const core::Remembered& remembered);
+[[nodiscard]] std::optional<core::Remembered> find_in(const RememberedHubs& hubs, const AssignmentKey& key);
+
+constexpr const char* k_assignment_columns = "dps_host, id_scope, registration_id, hub, device_id, named_at, why";
+/// A row of them.
+[[nodiscard]] std::pair<AssignmentKey, core::Remembered> read_assignment(const Run& run);
 
 /// The statements of the schema, prepared once. Ranges of sequence numbers include both ends.
 class Tables {
@@ -90,8 +94,8 @@ class Tables {
     std::uint64_t numbers_above = 0;
   };
   [[nodiscard]] SqliteResult<Identity> identity();
-  [[nodiscard]] SqliteResult<Remembered> assignments();
-  [[nodiscard]] SqliteResult<void> remember(const AssignmentKey& key, const core::Assignment& assignment);
+  [[nodiscard]] SqliteResult<RememberedHubs> assignments();
+  [[nodiscard]] SqliteResult<void> remember(const AssignmentKey& key, const core::Remembered& remembered);
 
   [[nodiscard]] Inbox& inbox() { return inbox_; }  ///< document, command, taken
   [[nodiscard]] Connection& connection() { return connection_; }

@@ -284,8 +284,8 @@ SqliteResult<void> Transaction::prune_kept() {
 }
 
 SqliteResult<void> Transaction::remember() {
-  for (const auto& [key, assignment] : turn_.remember) {
-    if (auto kept = tables_.remember(key, assignment); !kept) return kept;
+  for (const auto& [key, remembered] : turn_.remember) {
+    if (auto kept = tables_.remember(key, remembered); !kept) return kept;
   }
   return {};
 }

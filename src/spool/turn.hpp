@@ -63,7 +63,7 @@ struct Turn {
   std::vector<SetAside> set_aside;
   std::optional<Replay> replay;
   std::vector<Batch> appends;
-  std::vector<std::pair<AssignmentKey, core::Assignment>> remember;
+  std::vector<std::pair<AssignmentKey, core::Remembered>> remember;
   Documents keep;  ///< by name; "": to be taken away
   std::vector<std::uint64_t> complete;
   std::vector<core::DurableCommand> take;

@@ -69,7 +69,7 @@ TEST_F(CleanStopDrains, TheRestOfALongQueueStaysOnDiskAndArrivesInTheNextLife) {
 }
 
 TEST_F(CleanStopDrains, WithASilentHubItStillEndsInTimeAndAcceptsNothingMeanwhile) {
-  begin_for_callers("[failover]\npuback_timeout = \"20s\"\n");
+  begin_for_callers("[failover]\nsilent_after = \"20s\"\n");
   submit(100);
   ASSERT_TRUE(await_delivery({accepted_}));
   lizard().attack("hub-a", "unplug");

@@ -44,13 +44,15 @@ struct Provisioning {
   std::string id_scope;
   Attestation attestation;
   std::string host;
-  std::uint16_t port = 443;
+  enum class Transport : std::uint8_t { Https, Mqtt, WebSocket } transport = Transport::Https;
+  std::uint16_t port = 443;  ///< that of the transport unless it was set: 443, 8883, 443
 };
 struct Hub {
-  std::chrono::seconds keep_alive{30};
+  enum class Transport : std::uint8_t { Mqtt, WebSocket, Auto } transport = Transport::Mqtt;
+  std::chrono::seconds keep_alive{12};
   std::chrono::seconds token_life{3600};
   std::filesystem::path ca_file;  ///< empty: the system's trust store. Also for DPS
-  std::string proxy;              ///< "http://host:port", empty for none. Also for DPS
+  std::string proxy;              ///< "http://[user:password@]host:port", empty for none. Also for DPS
 };
 struct Spool {
   std::uint64_t max_bytes = 256ULL << 20U;
@@ -89,5 +91,9 @@ struct Sources {
 };
 /// Reads and checks everything. Either a whole Config, or every fault that there is, in the order of files and lines.
 [[nodiscard]] tl::expected<Config, std::vector<Fault>> load(const Sources& sources);
+
+/// Every setting of the configuration as it is in force: `KEY = VALUE`, where the value came from (file and line, a
+/// credential, the profile, or the default), and what it means. No secret. It reads as a configuration file.
+[[nodiscard]] tl::expected<std::string, std::vector<Fault>> describe(const Sources& sources);
 
 }  // namespace iotc_ha::config

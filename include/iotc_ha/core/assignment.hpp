@@ -1,5 +1,7 @@
 #pragma once
 
+#include <iotc_ha/core/time.hpp>
+
 #include <cstdint>
 #include <string>
 
@@ -15,6 +17,15 @@ struct Assignment {
   std::string device_id;
 
   friend bool operator==(const Assignment&, const Assignment&) = default;
+};
+
+/// The assignment that is kept on disk: a hint that saves a question to DPS, which remains the authority.
+struct Remembered {
+  Assignment assignment;
+  WallTime named_at{};  ///< when DPS said so; the epoch when that is not known
+  std::string why;      ///< DPS's substatus, e.g. "deviceDataMigrated"; "" when it gave none
+
+  friend bool operator==(const Remembered&, const Remembered&) = default;
 };
 
 }  // namespace iotc_ha::core

@@ -26,6 +26,7 @@ enum class Fault : std::uint8_t {
   HubProtocol,        ///< CONNACK 1 or 2, a refused SUBSCRIBE, an unreadable twin: a bug of ours or theirs
   // DPS answers (HTTP status or the errorCode of a body)
   DpsUnauthorized,  ///< 401: wrong key, clock, blocked or unapproved device
+  ClockWrong,       ///< 401, and the answer's Date says that our clock is off by more than Azure tolerates
   DpsForbidden,     ///< 403: IP filter or public access off
   DpsNotFound,      ///< 404: scope, enrolment or operation unknown
   DpsConflict,      ///< 409, 412: another operation on this registration is under way

@@ -29,6 +29,8 @@ struct Status {
   std::uint64_t reconnect_count = 0;  ///< sessions opened again on the same hub after a loss
   std::chrono::microseconds last_failover_duration{0};  ///< from the loss noticed to the session on the other hub
   LastError last_error;
+  std::uint64_t dps_registrations = 0;  ///< register requests sent to DPS in this life
+  std::uint64_t dps_throttled = 0;      ///< answers of DPS that were 429, to registers and polls, in this life
 
   friend bool operator==(const Status&, const Status&) = default;
 };

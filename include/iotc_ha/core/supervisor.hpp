@@ -1,6 +1,7 @@
 #pragma once
 
 #include <iotc_ha/core/assignment.hpp>
+#include <iotc_ha/core/dps_budget.hpp>
 #include <iotc_ha/core/error.hpp>
 #include <iotc_ha/core/policy.hpp>
 #include <iotc_ha/core/status.hpp>
@@ -19,9 +20,9 @@
 /// arguments.
 ///
 /// The usual life: start() -> Connecting (remembered hub) or Provisioning (DPS) -> Connected. The hub is lost ->
-/// Reprovision: the remembered hub once, then DPS -> Connecting (the hub that DPS named) -> Connected. What cannot be
-/// had now is asked for again after a Backoff, or, where only an operator can mend it, slowly in Halted. Nothing ever
-/// gives up.
+/// Reprovision: the remembered hub at once and DPS a little later beside it, the first good answer wins -> Connected,
+/// or Connecting (the hub that DPS named) -> Connected. What cannot be had now is asked for again after a Backoff, or,
+/// where only an operator can mend it, slowly in Halted. Nothing ever gives up.
 namespace iotc_ha::core {
 
 /// The states, under the names that users see. Each holds what is true in it, and the moment at which it must be looked
@@ -53,23 +54,40 @@ struct Connected {
   AttemptId attempt;
   Assignment at;
   Instant since;
-  Instant stable_at;  ///< from here on the session counts as stable and every backoff begins anew
-  Instant renew_at;   ///< the token is renewed by a new session
-  Instant until;      ///< the next of the two
+  Instant stable_at;   ///< from here on the session counts as stable and every backoff begins anew
+  Instant renew_from;  ///< the token is renewed by a new session: from here on at the first quiet moment,
+  Instant renew_at;    ///< and here at the latest
+  bool suspected;      ///< an answer of the hub is late
+  Instant until;       ///< the next of these moments
 };
 
-/// The session was lost. First the remembered hub, once; then DPS.
+/// The session was lost: the remembered hub and DPS race. The hub has a head start; the first good answer wins, and the
+/// other attempt is cancelled.
 struct Reprovision {
   struct TryRemembered {
     AttemptId attempt;
     Assignment target;
+    Instant until;
   };
   struct AskDps {
     AttemptId attempt;
     std::string avoid;  ///< the hub that has just refused: if DPS names it, DPS is behind, and we wait. "" for none
+    Instant until;
   };
-  std::variant<TryRemembered, AskDps> stage;
-  Instant until;
+  struct HubAlone {
+    TryRemembered hub;
+    Instant dps_at;  ///< DPS is asked beside it from here on; far away when DPS has failed already or may not be asked
+    std::optional<Error> dps_failed{};  ///< what DPS answered in this race: decides what follows if the hub fails too
+  };
+  struct Both {
+    TryRemembered hub;
+    AskDps dps;
+  };
+  struct DpsAlone {
+    AskDps dps;
+  };
+  std::variant<HubAlone, Both, DpsAlone> race;
+  Instant until;  ///< the next moment of the race
 };
 
 /// Everything that can be tried was tried; the next attempt has a time and a kind.
@@ -105,12 +123,19 @@ namespace event {
 struct Assigned {  ///< DPS named a hub
   AttemptId attempt;
   Assignment assignment;
+  std::string why;  ///< substatus, "" for none
 };
 struct DpsFailed {
   AttemptId attempt;
   Error error;  ///< `what` names the service
 };
-struct SessionOpened {
+struct RegistrationSent {  ///< DPS was sent a register request of this attempt (PUT): it counts, however it ends
+  AttemptId attempt;
+};
+struct PollThrottled {  ///< DPS answered 429 to a poll
+  AttemptId attempt;
+};
+struct SessionOpened {  ///< CONNACK 0
   AttemptId attempt;
 };
 struct HubLost {  ///< a session could not be opened, or an open one is gone
@@ -120,27 +145,43 @@ struct HubLost {  ///< a session could not be opened, or an open one is gone
 struct SessionClosed {  ///< after effect::CloseSession
   AttemptId attempt;
 };
+struct Suspected {  ///< the link watch: an answer of the hub is late
+  AttemptId attempt;
+  std::string what;  ///< "has not acknowledged a message for 1.2 s"
+};
+struct Relieved {  ///< the late answer has come
+  AttemptId attempt;
+};
+struct Quiet {  ///< nothing is in flight: a good moment for a planned renewal
+  AttemptId attempt;
+};
+struct WorldChanged {  ///< link or route came, machine resumed from sleep, clock was set: ends a wait early, once
+  std::string what;    ///< "the network has changed"
+};
 struct TimeReached {};                   ///< the deadline has come (or the clock says so: an early call does nothing)
 struct ReconnectAsked {};                ///< by an operator: a new session on the same hub
 struct ReprovisionAsked {};              ///< by an operator: ask DPS now
 struct Reloaded {                        ///< the configuration was read again
   bool connection_changed = false;       ///< something that the session or DPS depends on differs
-  std::optional<Assignment> remembered;  ///< the hub remembered for the identity that is now configured
+  std::optional<Remembered> remembered;  ///< the hub remembered for the identity that is now configured
 };
 struct StopAsked {};
 
 }  // namespace event
 
-using Event =
-    std::variant<event::Assigned, event::DpsFailed, event::SessionOpened, event::HubLost, event::SessionClosed,
-                 event::TimeReached, event::ReconnectAsked, event::ReprovisionAsked, event::Reloaded, event::StopAsked>;
+using Event = std::variant<event::Assigned, event::DpsFailed, event::RegistrationSent, event::PollThrottled,
+                           event::SessionOpened, event::HubLost, event::SessionClosed, event::Suspected,
+                           event::Relieved, event::Quiet, event::WorldChanged, event::TimeReached,
+                           event::ReconnectAsked, event::ReprovisionAsked, event::Reloaded, event::StopAsked>;
 
 /// What is to be done, in this order. daemon/interpreter.cpp does it.
 namespace effect {
 
-struct AskDps {  ///< answered by Assigned or DpsFailed
+struct PrepareDps {};  ///< a question to DPS is likely within seconds: open the connection, say nothing on it yet
+struct AskDps {        ///< answered by Assigned or DpsFailed
   AttemptId attempt;
   std::chrono::milliseconds timeout;
+  bool early_poll;  ///< may poll sooner than DPS suggests
 };
 struct CancelDps {
   AttemptId attempt;
@@ -155,7 +196,10 @@ struct CloseSession {  ///< answered by SessionClosed; a drain of zero drops it 
   std::chrono::milliseconds drain;
 };
 struct Remember {  ///< keep it on disk
-  Assignment assignment;
+  Remembered remembered;
+};
+struct KeepBudget {  ///< keep it on disk: a restart must not begin with a full one
+  DpsBudget budget;
 };
 struct Announce {  ///< one line of the journal; the status has changed
   std::string from;
@@ -174,13 +218,14 @@ struct End {};
 
 }  // namespace effect
 
-using Effect = std::variant<effect::AskDps, effect::CancelDps, effect::OpenSession, effect::CloseSession,
-                            effect::Remember, effect::Announce, effect::FailedOver, effect::End>;
+using Effect =
+    std::variant<effect::PrepareDps, effect::AskDps, effect::CancelDps, effect::OpenSession, effect::CloseSession,
+                 effect::Remember, effect::KeepBudget, effect::Announce, effect::FailedOver, effect::End>;
 
 /// What is known beside the state, whatever it is.
 struct Memory {
   std::uint64_t attempts_made = 0;       ///< the source of AttemptId
-  std::optional<Assignment> remembered;  ///< the hub that DPS named last; a hint, DPS is the authority
+  std::optional<Remembered> remembered;  ///< the hub that DPS named last; a hint, DPS is the authority
   std::string last_hub;                  ///< of the last session, "" before the first
   std::optional<Instant> lost_at;        ///< when the present outage was noticed; nothing while connected
   // How often each kind of wait came since the last stable session
@@ -189,6 +234,15 @@ struct Memory {
   std::uint32_t same_hub_waits = 0;
   std::uint32_t halts = 0;
   std::uint32_t quick_losses = 0;  ///< sessions lost before they were stable
+  std::optional<std::chrono::microseconds>
+      usual_connect;                       ///< OpenSession to SessionOpened, smoothed; nothing before the first
+  std::optional<Instant> opening_since;    ///< the OpenSession that is under way
+  std::optional<Instant> dps_from;         ///< patience with the hub: DPS is not asked before, unless the hub refuses
+  std::optional<Instant> dps_not_before;   ///< DPS wants to be left alone until then, whatever happens here
+  std::optional<Instant> early_poll_from;  ///< a poll was throttled: no early ones before this
+  std::optional<Instant> hurried_at;       ///< a wait was last ended early by WorldChanged
+  std::uint32_t suspicions = 0;            ///< of the present session
+  DpsBudget dps_budget;
 };
 
 struct Supervisor {
@@ -212,7 +266,7 @@ struct Step {
 };
 
 /// The first step of a life.
-[[nodiscard]] Step start(std::optional<Assignment> remembered, const Context& context);
+[[nodiscard]] Step start(std::optional<Remembered> remembered, DpsBudget budget, const Context& context);
 [[nodiscard]] Step step(Supervisor supervisor, const Event& event, const Context& context);
 
 }  // namespace iotc_ha::core

@@ -19,22 +19,30 @@
 /// MQTT sessions with a hub. The only room that includes Paho; Paho itself runs on a worker of this room.
 namespace iotc_ha::hub {
 
+/// The way to a hub.
+enum class Transport : std::uint8_t {
+  Mqtt,       ///< port 8883
+  WebSocket,  ///< port 443
+  Auto,       ///< 8883, and 443 where that does not get through; begins with what got through last on this network
+};
+
 /// Everything that one attempt needs. The password is made for this attempt and for no other.
 struct Endpoint {
   core::Assignment assignment;
-  std::uint16_t port = 8883;
+  Transport transport = Transport::Mqtt;
+  std::uint16_t mqtt_port = 8883;
+  std::uint16_t websocket_port = 443;
   std::string user_name;
   core::Secret password;
-  std::chrono::seconds keep_alive{30};
+  std::chrono::seconds keep_alive{12};
   std::chrono::milliseconds timeout{20'000};
   std::filesystem::path ca_file;  ///< empty: the system's trust store
-  std::string proxy;              ///< "http://host:port" or empty
+  std::string proxy;              ///< "http://[user:password@]host:port" or empty
 };
 
 // What comes back, on the loop thread, each with the attempt that it belongs to.
-struct Opened {  ///< CONNACK 0, four SUBACKs, twin read: telemetry may flow
+struct Opened {  ///< CONNACK 0. The four subscriptions are on their way; what the owner sends now follows them at once
   core::AttemptId attempt;
-  std::string twin_json;
 };
 struct Lost {  ///< could not be opened, or was open and is gone. Nothing follows for this attempt
   core::AttemptId attempt;
@@ -70,7 +78,7 @@ class Receipt {
   virtual ~Receipt() = default;
   virtual void stored() = 0;
 };
-struct CommandReceived {  ///< C2D. Comes at once, also before Opened; Paho stands still until the receipt is given
+struct CommandReceived {  ///< C2D. Paho stands still until the receipt is given
   core::AttemptId attempt;
   core::Properties properties;
   std::string payload;
@@ -115,6 +123,9 @@ class Sessions {
 
   /// For how long the worker has been inside one call of Paho; nothing when it is idle. For the watchdog.
   [[nodiscard]] std::optional<std::chrono::microseconds> stuck_for() const;
+  /// What Transport::Auto has learned is of another network.
+  void network_changed();
+
   /// Lets go of a worker that does not come back, so that the process can end: by _exit(), because Paho's own threads
   /// are still there.
   void abandon();

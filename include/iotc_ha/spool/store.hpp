@@ -69,9 +69,9 @@ class Store {
 
   // ---- The remembered hub
   /// The hub of this enrolment's last session. Blocking; at start and on reload only.
-  [[nodiscard]] virtual core::Result<std::optional<core::Assignment>> remembered(const AssignmentKey& key) = 0;
+  [[nodiscard]] virtual core::Result<std::optional<core::Remembered>> remembered(const AssignmentKey& key) = 0;
   /// Keeps it durably.
-  virtual void remember(AssignmentKey key, core::Assignment assignment,
+  virtual void remember(AssignmentKey key, core::Remembered remembered,
                         std::function<void(core::Result<void>)> done) = 0;
 
   // ---- The queue

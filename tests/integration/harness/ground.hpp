@@ -1,10 +1,11 @@
 #pragma once
 
+#include <ground/network.hpp>
+
 #include <cstdint>
 #include <filesystem>
-#include <string>
 
-/// What a test has for itself while others run beside it: a folder and a piece of the loopback network.
+/// What a test has for itself while others run beside it: a folder, a disk, and a piece of the loopback network.
 namespace iotc_ha::integration {
 
 /// A folder that is gone with the test.
@@ -36,18 +37,6 @@ class SmallDisk {
   std::filesystem::path folder_;
 };
 
-/// A /24 of 127.0.0.0/8 that no other test process has. A socket bound in it is the mark that it is taken.
-class Network {
- public:
-  Network();  ///< throws std::runtime_error when none is free
-  ~Network();
-  Network(const Network&) = delete;
-  Network& operator=(const Network&) = delete;
-  [[nodiscard]] const std::string& address() const { return address_; }  ///< "127.x.y.0"
-
- private:
-  std::string address_;
-  int mark_ = -1;
-};
+using ground::Network;
 
 }  // namespace iotc_ha::integration

@@ -15,8 +15,10 @@ namespace iotc_ha::integration {
 /// `[failover]` with waits short enough for a storm to end within a test.
 inline constexpr const char* k_storm_pace =
     "[failover]\nbackoff_base = \"100ms\"\nbackoff_max = \"1s\"\ndps_backoff_base = \"100ms\"\n"
-    "dps_backoff_max = \"1s\"\nsame_hub_wait = \"200ms\"\nsame_hub_wait_max = \"1s\"\npuback_timeout = \"1s\"\n"
-    "remembered_timeout = \"2s\"\nconnect_timeout = \"2s\"\ndps_timeout = \"2s\"\nstable_after = \"1s\"\n";
+    "dps_backoff_max = \"1s\"\nsame_hub_wait = \"200ms\"\nsame_hub_wait_max = \"1s\"\nsuspect_after = "
+    "\"300ms\"\nsilent_after = \"1s\"\n"
+    "remembered_timeout = \"2s\"\nconnect_timeout = \"2s\"\ndps_timeout = \"2s\"\nstable_after = \"1s\"\ndps_budget = "
+    "3600\n";
 
 /// Blows of a lizard without a plan. What is down already is revived.
 class Storm {

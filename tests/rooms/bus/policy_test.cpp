@@ -62,7 +62,7 @@ TEST_F(PolicyTest, AnybodyMayReadWhatThereIs) {
   const Output all =
       bus_.busctl_as_nobody({"call", "io.github.iotc_ha", "/io/github/iotc_ha", "org.freedesktop.DBus.Properties",
                              "GetAll", "s", "io.github.iotc_ha.Agent1"});
-  EXPECT_THAT(all.text, StartsWith("a{sv} 14 "));
+  EXPECT_THAT(all.text, StartsWith("a{sv} 16 "));
   EXPECT_EQ(
       bus_.busctl_as_nobody({"call", "io.github.iotc_ha", "/io/github/iotc_ha", "org.freedesktop.DBus.Peer", "Ping"})
           .status,

@@ -272,6 +272,8 @@ core::Status example_status() {
   status.reconnect_count = 5;
   status.last_failover_duration = std::chrono::milliseconds{2'345};
   status.last_error = {"ConnectionLost", "hub-a closed the connection", core::WallTime{std::chrono::microseconds{42}}};
+  status.dps_registrations = 9;
+  status.dps_throttled = 2;
   return status;
 }
 

@@ -63,6 +63,8 @@ TEST_F(ServiceTest, EveryPropertyReadsAsItWasPublished) {
       {"ReconnectCount", "t 5"},
       {"LastFailoverDuration", "t 2345000"},
       {"LastError", R"((sst) "ConnectionLost" "hub-a closed the connection" 42)"},
+      {"DpsRegistrations", "t 9"},
+      {"DpsThrottled", "t 2"},
   };
   for (const auto& [name, text] : expected) EXPECT_EQ(bus_.get_property(name), text) << name;
 }
@@ -98,7 +100,7 @@ struct Interface {
   std::string one;  ///< of members(), as a check of the check
 };
 const std::vector<Interface> k_interfaces{
-    {"io.github.iotc_ha.Agent1", IOTC_HA_AGENT_XML, 18, "GetHistory: arg direction=out name=entries type=a(tsss)"},
+    {"io.github.iotc_ha.Agent1", IOTC_HA_AGENT_XML, 20, "GetHistory: arg direction=out name=entries type=a(tsss)"},
     {"io.github.iotc_ha.Telemetry1", IOTC_HA_TELEMETRY_XML, 15, "Submit: arg direction=in name=options type=a{sv}"},
     {"io.github.iotc_ha.Twin1", IOTC_HA_TWIN_XML, 7, "Acknowledge: arg direction=in name=code type=i"},
     {"io.github.iotc_ha.Commands1", IOTC_HA_COMMANDS_XML, 3, "Invoked: arg name=durable type=b"},
@@ -162,7 +164,7 @@ TEST_F(ServiceTest, EveryPropertyButTheVersionTellsOfItsChange) {
   Monitor monitor(bus_);
   served.on_loop([](Service& service) { service.publish(example_status()); });
   const Json changed = monitor.signal()["payload"]["data"][1];
-  EXPECT_EQ(changed.size(), 12U) << changed;
+  EXPECT_EQ(changed.size(), 14U) << changed;
   const Json error{{"type", "(sst)"}, {"data", {"ConnectionLost", "hub-a closed the connection", 42}}};
   EXPECT_EQ(changed["LastError"], error);
 }

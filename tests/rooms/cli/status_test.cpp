@@ -34,6 +34,7 @@ TEST_F(StatusTest, ASentenceForEachThingThatAnOperatorAsks) {
            "Hub before    hub-a.azure-devices.net\n",
            "Device        failover-linux, dtmi:Sample:Failover;1\n",
            "Failovers     7, the last took 2.3 s; 5 reconnects\n",
+           "DPS           9 registrations, 2 throttled\n",
            "Last error    ConnectionLost at 1970-01-01",
            "              hub-a closed the connection\n",
            "Queue         3 messages, 1.5 KiB of 256 MiB; the oldest of 2023-11-14 22:13:20, ",
@@ -54,6 +55,7 @@ TEST_F(StatusTest, JsonHasEverythingThatTheDaemonTells) {
       "next_attempt": 1700000005000000, "attempts": 3, "failover_count": 7, "reconnect_count": 5,
       "last_failover_duration": 2345000,
       "last_error": {"name": "ConnectionLost", "text": "hub-a closed the connection", "when": 42},
+      "dps_registrations": 9, "dps_throttled": 2,
       "queued": 3, "queued_bytes": 1536, "oldest_queued": 1700000000000000, "accepted": 14, "delivered": 5,
       "dropped": 4, "quarantined": 2, "capacity": 268435456, "bytes_written": 9, "unacknowledged": []})"));
 }

@@ -1,6 +1,7 @@
 #include "broker.hpp"
 
 #include <arpa/inet.h>
+#include <ground/network.hpp>
 #include <mosquitto.h>
 #include <netinet/in.h>
 #include <spawn.h>
@@ -45,8 +46,10 @@ std::string payload_of(const mosquitto_message& message) {
 }  // namespace
 
 std::string own_address() {
-  const auto pid = static_cast<unsigned>(getpid());
-  return "127.88." + std::to_string(pid >> 8U & 0xffU) + '.' + std::to_string(1 + (pid & 0xffU) % 254);
+  static const ground::Network network;
+  std::string address = network.address();  // "127.x.y.0"
+  address.back() = '1';
+  return address;
 }
 
 std::uint16_t free_port() {
@@ -63,7 +66,7 @@ std::uint16_t free_port() {
 }
 
 Broker::Broker(std::filesystem::path folder, const Options& options)
-    : folder_(std::move(folder)), port_(free_port()), plain_port_(free_port()) {
+    : folder_(std::move(folder)), port_(options.port != 0 ? options.port : free_port()), plain_port_(free_port()) {
   const std::filesystem::path settings = folder_ / "mosquitto.conf";
   const std::filesystem::path passwords = folder_ / "passwords";
   std::ofstream(passwords) << "";

@@ -20,7 +20,7 @@ struct mosquitto;
 /// the hub's part behind the broker (twin, methods, C2D).
 namespace iotc_ha::hub_test {
 
-/// 127.88.x.y, different for tests that run at the same moment.
+/// In a network of this process's own: different for tests that run at the same moment.
 [[nodiscard]] std::string own_address();
 /// A port of that address on which nobody listens at this moment.
 [[nodiscard]] std::uint16_t free_port();
@@ -30,6 +30,7 @@ class Broker {
   struct Options {
     KeyPair keys;
     bool refuse_everybody = false;  ///< CONNACK 5
+    std::uint16_t port = 0;         ///< 0: any
   };
   Broker(std::filesystem::path folder, const Options& options);
   ~Broker();

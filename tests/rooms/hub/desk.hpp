@@ -20,7 +20,10 @@ namespace iotc_ha::hub_test {
 /// hub::Sessions on a loop of its own thread, and every notice in the order in which it came.
 class Desk {
  public:
-  Desk() {
+  /// What its owner does from within a notice, on the loop thread.
+  using Reaction = std::function<void(hub::Sessions&, const hub::Notice&)>;
+
+  explicit Desk(Reaction reaction = [](hub::Sessions&, const hub::Notice&) {}) : reaction_(std::move(reaction)) {
     std::promise<void> ready;
     thread_ = std::thread([this, &ready] {
       runtime::Loop loop;
@@ -83,11 +86,13 @@ class Desk {
 
  private:
   void take(hub::Notice notice) {
+    reaction_(*sessions_, notice);
     const std::scoped_lock lock(mutex_);
     notices_.push_back(std::move(notice));
     changed_.notify_all();
   }
 
+  const Reaction reaction_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<hub::Notice> notices_;

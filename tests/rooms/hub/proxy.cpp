@@ -40,7 +40,8 @@ void relay(int one, int other) {
 
 }  // namespace
 
-Proxy::Proxy() : listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), port_(free_port()) {
+Proxy::Proxy(std::string answer)
+    : answer_(std::move(answer)), listener_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), port_(free_port()) {
   const sockaddr_in address = at(port_);
   if (bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 || listen(listener_, 1) != 0) {
     close(listener_);
@@ -57,8 +58,13 @@ Proxy::~Proxy() {
 }
 
 std::string Proxy::request() {
+  const std::string all = head();
+  return all.substr(0, all.find("\r\n"));
+}
+
+std::string Proxy::head() {
   if (thread_.joinable()) thread_.join();
-  return request_;
+  return head_;
 }
 
 void Proxy::serve() {
@@ -68,9 +74,18 @@ void Proxy::serve() {
   std::string asked;
   char byte = 0;
   while (!asked.ends_with("\r\n\r\n") && recv(client, &byte, 1, 0) == 1) asked += byte;
-  request_ = asked.substr(0, asked.find("\r\n"));
-  const std::size_t colon = request_.rfind(':');
-  const sockaddr_in address = at(static_cast<std::uint16_t>(std::stoi("0" + request_.substr(colon + 1))));
+  head_ = asked;
+  if (!answer_.empty()) {
+    if (answer_ != "silence") send(client, answer_.data(), answer_.size(), MSG_NOSIGNAL);
+    while (recv(client, &byte, 1, 0) == 1) {  // until the client has gone
+    }
+    client_ = -1;
+    close(client);
+    return;
+  }
+  const std::string request = asked.substr(0, asked.find("\r\n"));
+  const std::size_t colon = request.rfind(':');
+  const sockaddr_in address = at(static_cast<std::uint16_t>(std::stoi("0" + request.substr(colon + 1))));
   const int hub = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (connect(hub, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
     const std::string_view granted = "HTTP/1.1 200 Connection established\r\n\r\n";

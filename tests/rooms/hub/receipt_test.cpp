@@ -2,9 +2,11 @@
 
 #include <gmock/gmock.h>
 
+#include <chrono>
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 /// When a hub gets the PUBACK of a C2D message, and when it gets none.
@@ -25,7 +27,6 @@ class Receipt : public HubRoom {
   void answer(Dialogue& device) {
     device.start_tls(keys);
     device.accept_session();
-    device.answer_twin(200, "{}");
     if (std::exchange(sent_, true)) return device.wait_until_gone();
     device.publish(k_topic, "\"14:30\"", 7);
     came_.set_value(device.receive_the_rest());
@@ -51,7 +52,6 @@ TEST_F(Receipt, TheHubGetsItsPubackWhenTheCommandIsStoredAndNotSooner) {
   ScriptedPeer peer([&](Dialogue& device) {
     device.start_tls(keys);
     device.accept_session();
-    device.answer_twin(200, "{}");
     device.publish(k_topic, "\"14:30\"", 7);
     puback.set_value(device.receive());
     device.wait_until_gone();
@@ -100,7 +100,7 @@ TEST_F(Receipt, AnotherSessionDoesNotWaitForIt) {
   ASSERT_TRUE(received);
   const auto start = std::chrono::steady_clock::now();
   ASSERT_TRUE(opened(desk, AttemptId{2}, peer_.port()));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, hub::Sessions::k_receipt_max / 2);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, hub::Sessions::k_receipt_max);
   EXPECT_THAT(came(), IsEmpty());
   desk.stored(*received);
   const auto lost = desk.wait_for<hub::Lost>(k_soon);
@@ -117,7 +117,7 @@ TEST_F(Receipt, CloseDoesNotWaitForIt) {
   desk.run([](hub::Sessions& sessions) { sessions.close(AttemptId{1}, 10s); });
   EXPECT_TRUE(desk.wait_for<hub::Closed>(k_soon));
   EXPECT_THAT(came(), IsEmpty());
-  EXPECT_LT(std::chrono::steady_clock::now() - start, hub::Sessions::k_receipt_max / 2);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, hub::Sessions::k_receipt_max);
 }
 
 TEST_F(Receipt, TheEndDoesNotWaitForIt) {
@@ -126,7 +126,7 @@ TEST_F(Receipt, TheEndDoesNotWaitForIt) {
   ASSERT_TRUE(received);
   const auto start = std::chrono::steady_clock::now();
   desk.reset();
-  EXPECT_LT(std::chrono::steady_clock::now() - start, hub::Sessions::k_end_max / 2);
+  EXPECT_LT(std::chrono::steady_clock::now() - start, hub::Sessions::k_end_max);
   EXPECT_THAT(came(), IsEmpty());
   received->receipt->stored();  // harmless
 }
@@ -137,7 +137,6 @@ TEST_F(Receipt, WhatNobodyCanReadNeedsNone) {
   ScriptedPeer peer([&](Dialogue& device) {
     device.start_tls(keys);
     device.accept_session();
-    device.answer_twin(200, "{}");
     device.publish("devices/dev-1/messages/devicebound/a=%zz", "", 1);
     while (device.receive().type != k_puback) {
     }
@@ -159,7 +158,7 @@ TEST_F(Receipt, WhatNobodyCanReadNeedsNone) {
   EXPECT_TRUE(desk.left().empty());
 }
 
-TEST_F(Receipt, FiftyCommandsComeOneAfterTheOtherBeforeTheTwin) {
+TEST_F(Receipt, FiftyCommandsComeOneAfterTheOther) {
   constexpr std::uint16_t k_count = 50;  // as many as a hub keeps
   std::promise<std::vector<std::string>> acknowledged;
   ScriptedPeer peer([&](Dialogue& device) {
@@ -167,21 +166,15 @@ TEST_F(Receipt, FiftyCommandsComeOneAfterTheOtherBeforeTheTwin) {
     device.accept_session();
     for (std::uint16_t i = 1; i <= k_count; ++i) device.publish(k_topic, std::to_string(i), i);
     std::vector<std::string> ids;
-    std::optional<Dialogue::Packet> get;
-    while (ids.size() < k_count || !get) {
-      auto packet = device.receive();
-      if (packet.type == k_puback) {
-        ids.push_back(packet.body);
-      } else {
-        get = std::move(packet);
-      }
+    while (ids.size() < k_count) {
+      const auto packet = device.receive();
+      if (packet.type == k_puback) ids.push_back(packet.body);
     }
     acknowledged.set_value(ids);
-    device.answer_twin(*get, 200, "{}");
     device.wait_until_gone();
   });
   Desk desk;
-  desk.run([&](hub::Sessions& sessions) { sessions.open(AttemptId{1}, endpoint(peer.port())); });
+  ASSERT_TRUE(opened(desk, AttemptId{1}, peer.port()));
   for (std::uint16_t i = 1; i <= k_count; ++i) {
     const auto command = desk.wait_for<hub::CommandReceived>(k_soon);
     ASSERT_TRUE(command) << i;
@@ -189,11 +182,12 @@ TEST_F(Receipt, FiftyCommandsComeOneAfterTheOtherBeforeTheTwin) {
     EXPECT_TRUE(desk.left().empty()) << "none comes before the one before it is stored";
     desk.stored(*command);
   }
-  EXPECT_TRUE(desk.wait_for<hub::Opened>(k_soon));
-  const auto ids = acknowledged.get_future().get();
+  auto ids = acknowledged.get_future();
+  ASSERT_EQ(ids.wait_for(k_soon), std::future_status::ready);
+  const auto list = ids.get();
   for (std::uint16_t i = 1; i <= k_count; ++i) {
     const std::string id{'\0', static_cast<char>(i)};
-    EXPECT_EQ(ids[i - 1U], id);
+    EXPECT_EQ(list[i - 1U], id);
   }
 }
 
@@ -202,7 +196,7 @@ class ReceiptOfABroker : public HubRoom {
  protected:
   /// Opens a session and closes it again: from now on the broker keeps what it has for the device.
   [[nodiscard]] bool has_been_there(Desk& desk) {
-    if (!opened(desk, AttemptId{1}, broker_.port())) return false;
+    if (!served(desk, AttemptId{1}, broker_.port())) return false;
     desk.run([](hub::Sessions& sessions) { sessions.close(AttemptId{1}, 1s); });
     return desk.wait_for<hub::Closed>(k_soon).has_value();
   }
@@ -226,6 +220,12 @@ TEST_F(ReceiptOfABroker, WhatWasNotStoredComesAgainInTheNextSessionAndOnlyThat) 
   command = desk.wait_for<hub::CommandReceived>(k_soon);
   ASSERT_TRUE(command);
   EXPECT_EQ(command->payload, "2");
+  // A connection that is cut may take with it what the broker has not read yet.
+  const auto end = std::chrono::steady_clock::now() + k_soon;
+  while (broker_.log().find("Received PUBACK from dev-1") == std::string::npos) {
+    ASSERT_LT(std::chrono::steady_clock::now(), end) << broker_.log();
+    std::this_thread::yield();
+  }
   command.reset();
   ASSERT_TRUE(desk.wait_for<hub::Lost>(k_soon));
   open(desk, AttemptId{3});
@@ -243,7 +243,6 @@ TEST_F(ReceiptOfABroker, FiftyQueuedCommandsComeInOrderAndOnce) {
   ASSERT_TRUE(has_been_there(desk));
   for (int i = 1; i <= k_count; ++i) hub_.publish(k_topic, std::to_string(i), 1);
   open(desk, AttemptId{2});
-  const auto start = std::chrono::steady_clock::now();
   for (int i = 1; i <= k_count; ++i) {
     const auto command = desk.wait_for<hub::CommandReceived>(k_soon);
     ASSERT_TRUE(command) << i;
@@ -251,7 +250,6 @@ TEST_F(ReceiptOfABroker, FiftyQueuedCommandsComeInOrderAndOnce) {
     desk.stored(*command);
   }
   EXPECT_TRUE(desk.wait_for<hub::Opened>(k_soon));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 10s);
   desk.run([](hub::Sessions& sessions) { sessions.close(AttemptId{2}, 1s); });
   ASSERT_TRUE(desk.wait_for<hub::Closed>(k_soon));
   hub_.publish(k_topic, "after them", 1);

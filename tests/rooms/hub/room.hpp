@@ -23,7 +23,7 @@ class HubRoom : public testing::Test {
   [[nodiscard]] hub::Endpoint endpoint(std::uint16_t port) const {
     hub::Endpoint endpoint;
     endpoint.assignment = {own_address(), "dev-1"};
-    endpoint.port = port;
+    endpoint.mqtt_port = port;
     endpoint.user_name = own_address() + "/dev-1/?api-version=2021-04-12";
     endpoint.password = core::Secret("SharedAccessSignature sr=x&sig=y&se=1");
     endpoint.timeout = 10s;
@@ -37,11 +37,20 @@ class HubRoom : public testing::Test {
     return desk.wait_for<hub::Opened>(k_soon).has_value();
   }
 
+  /// The same, and waits until the hub has dealt with the subscriptions, as the answer about the twin shows: what the
+  /// hub's player publishes from now on finds its way. Needs the player.
+  [[nodiscard]] bool served(Desk& desk, core::AttemptId attempt, std::uint16_t port) const {
+    constexpr std::uint64_t k_rid = 4'711;
+    if (!opened(desk, attempt, port)) return false;
+    desk.run([&](hub::Sessions& sessions) { sessions.get_twin(attempt, k_rid); });
+    return desk.wait_for<hub::TwinAnswered>(k_soon, [](const auto& answer) { return answer.rid == k_rid; }).has_value();
+  }
+
   /// Opens a session that must not come about, and answers why.
   [[nodiscard]] core::Error refusal(const hub::Endpoint& to) const {
     Desk desk;
     desk.run([&](hub::Sessions& sessions) { sessions.open(core::AttemptId{1}, to); });
-    const auto lost = desk.wait_for<hub::Lost>(to.timeout + 5s);
+    const auto lost = desk.wait_for<hub::Lost>(to.timeout + k_soon);
     if (!lost) return {core::Fault::BadConfiguration, "nothing was lost", {}};
     return lost->error;
   }

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <utility>
 
 namespace iotc_ha::hub_test {
@@ -39,6 +40,9 @@ Dialogue::~Dialogue() {
 void Dialogue::start_tls(const KeyPair& keys, int newest) {
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   tls_context_ = context;
+  // The same for each connection, so that sessions can be resumed although each has a context of its own.
+  std::array<unsigned char, 80> ticket_keys{};
+  SSL_CTX_set_tlsext_ticket_keys(context, ticket_keys.data(), ticket_keys.size());
   if (newest != 0) {
     SSL_CTX_set_security_level(context, 0);  // at Debian's level, no old version could be offered
     SSL_CTX_set_min_proto_version(context, 0);
@@ -52,7 +56,41 @@ void Dialogue::start_tls(const KeyPair& keys, int newest) {
   if (SSL_accept(tls) != 1) throw PeerGone("TLS handshake");
 }
 
+int Dialogue::tls_version() const { return SSL_version(static_cast<const SSL*>(tls_)); }
+
+bool Dialogue::is_resumed() const { return SSL_session_reused(static_cast<const SSL*>(tls_)) == 1; }
+std::string Dialogue::upgrade(std::size_t piece, std::string answer) {
+  std::string request;
+  for (char byte = 0; !request.ends_with("\r\n\r\n"); request += byte) read_exactly(&byte, 1);
+  if (answer.empty()) {
+    constexpr std::string_view k_key = "Sec-WebSocket-Key: ";
+    const std::size_t key = request.find(k_key) + k_key.size();
+    answer =
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nConnection: keep-alive, Upgrade\r\n"
+        "Sec-WebSocket-Protocol: mqtt\r\nSec-WebSocket-Accept: " +
+        lizard::websocket_accept(request.substr(key, request.find('\r', key) - key)) + "\r\n\r\n";
+  }
+  send_raw(answer);
+  frames_ = std::make_unique<lizard::WebSocketReader>();
+  piece_ = piece;
+  return request;
+}
+
 void Dialogue::read_exactly(char* to, std::size_t count) {
+  while (frames_ && carried_.size() < count) {
+    std::array<char, 16384> bytes{};
+    const int got = SSL_read(static_cast<SSL*>(tls_), bytes.data(), static_cast<int>(bytes.size()));
+    if (got <= 0) throw PeerGone("read");
+    std::string answers;
+    const bool open = frames_->feed({bytes.data(), static_cast<std::size_t>(got)}, carried_, answers);
+    if (!answers.empty()) send_raw(answers);
+    if (!open && carried_.size() < count) throw PeerGone("close");
+  }
+  if (frames_) {
+    carried_.copy(to, count);
+    carried_.erase(0, count);
+    return;
+  }
   while (count > 0) {
     const int got = SSL_read(static_cast<SSL*>(tls_), to, static_cast<int>(count));
     if (got <= 0) throw PeerGone("read");
@@ -77,7 +115,41 @@ Dialogue::Packet Dialogue::receive() {
 }
 
 void Dialogue::send(std::string_view bytes) {
+  if (!frames_) return send_raw(bytes);
+  if (piece_ == 0) return send_raw(lizard::websocket_frame(lizard::WebSocketOpcode::Binary, bytes));
+  for (std::size_t at = 0; at < bytes.size(); at += piece_) {
+    const auto opcode = at == 0 ? lizard::WebSocketOpcode::Binary : lizard::WebSocketOpcode::Continuation;
+    std::string frame = lizard::websocket_frame(opcode, bytes.substr(at, piece_));
+    if (at + piece_ < bytes.size()) frame[0] = static_cast<char>(frame[0] & 0x7f);  // not the last one
+    send_raw(frame + lizard::websocket_frame(lizard::WebSocketOpcode::Ping, "here?"));
+  }
+}
+
+void Dialogue::send_raw(std::string_view bytes) {
   if (SSL_write(static_cast<SSL*>(tls_), bytes.data(), static_cast<int>(bytes.size())) <= 0) throw PeerGone("write");
+}
+
+std::vector<Dialogue::Packet> Dialogue::play_hub() {
+  std::vector<Packet> came;
+  try {
+    while (true) {
+      Packet packet = receive();
+      using namespace std::string_literals;
+      if (packet.type == 1) send(::iotc_ha::hub_test::packet(0x20, "\0\0"s));
+      if (packet.type == 8) send(::iotc_ha::hub_test::packet(0x90, packet.body.substr(0, 2) + '\1'));
+      if (packet.type == 12) send(::iotc_ha::hub_test::packet(0xd0, ""));
+      const bool asks = packet.type == 3 && packet.body.find("$iothub/twin/GET/") == 2;
+      if (asks) answer_twin(packet, 200, "{}");
+      if (packet.type == 3 && !asks) {  // QoS 1: the number follows the topic
+        const auto high = static_cast<unsigned char>(packet.body.at(0));
+        const auto low = static_cast<unsigned char>(packet.body.at(1));
+        send(::iotc_ha::hub_test::packet(0x40, packet.body.substr(2U + (static_cast<unsigned>(high) << 8U) + low, 2)));
+      }
+      if (packet.type != 12) came.push_back(std::move(packet));
+    }
+  } catch (const PeerGone&) {
+  }
+  return came;
 }
 
 void Dialogue::acknowledge_connect(std::uint8_t return_code) {
@@ -87,14 +159,16 @@ void Dialogue::acknowledge_connect(std::uint8_t return_code) {
 
 void Dialogue::accept_session(std::uint8_t granted) {
   acknowledge_connect(0);
+  grant_subscriptions(granted);
+}
+
+void Dialogue::grant_subscriptions(std::uint8_t granted) {
   for (int i = 0; i < 4; ++i) {
     const Packet subscribe = receive();
     if (subscribe.type != 8) throw PeerGone("not a SUBSCRIBE");
     send(packet(0x90, subscribe.body.substr(0, 2) + static_cast<char>(granted)));
   }
 }
-
-void Dialogue::answer_twin(int status, std::string_view twin) { answer_twin(receive(), status, twin); }
 
 void Dialogue::answer_twin(const Packet& get, int status, std::string_view twin) {
   const std::size_t rid = get.body.find("?$rid=");
@@ -130,10 +204,11 @@ void Dialogue::wait_until_gone() {
   static_cast<void>(receive_the_rest());
 }
 
+void Dialogue::say_farewell() { SSL_shutdown(static_cast<SSL*>(tls_)); }
+
 void Dialogue::reset() {
   const linger at_once{1, 0};
   setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  close(std::exchange(socket_, -1));
 }
 
 ScriptedPeer::ScriptedPeer(Script script)
@@ -164,13 +239,13 @@ void ScriptedPeer::serve() {
     serving_ = fd;
     const timeval patience{30, 0};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    Dialogue dialogue(fd);
     try {
-      Dialogue dialogue(fd);
       if (!ending_) script_(dialogue);
-      serving_ = -1;
     } catch (const Dialogue::PeerGone&) {
-      serving_ = -1;  // the test sees what became of the session
+      // The test sees what became of the session.
     }
+    serving_ = -1;  // before the number can be another's
   }
 }
 

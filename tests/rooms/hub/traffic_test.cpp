@@ -62,7 +62,7 @@ TEST_F(Traffic, TwinPatchesMethodsAndCommandsFindTheirWay) {
   HubPlayer hub(broker);
   Desk desk;
   const AttemptId attempt{1};
-  ASSERT_TRUE(opened(desk, attempt, broker.port()));
+  ASSERT_TRUE(served(desk, attempt, broker.port()));
 
   desk.run([&](hub::Sessions& sessions) { sessions.report(attempt, 41, R"({"battery":60.5})"); });
   const auto reported = desk.wait_for<hub::TwinAnswered>(k_soon);
@@ -129,14 +129,14 @@ TEST_F(Traffic, TheSocketDoesNotHoldSmallPacketsBackAndGivesUpAfterTheKeepAlive)
   ASSERT_EQ(getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &no_delay, &length), 0);
   ASSERT_EQ(getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, &length), 0);
   EXPECT_EQ(no_delay, 1);
-  EXPECT_EQ(user_timeout_ms, 30'000);
+  EXPECT_EQ(user_timeout_ms, 12'000);
 }
 
 TEST_F(Traffic, WhatNobodyCanReadIsToldAndTheSessionGoesOn) {
   const Broker broker(folder.path(), {keys});
   HubPlayer hub(broker);
   Desk desk;
-  ASSERT_TRUE(opened(desk, AttemptId{1}, broker.port()));
+  ASSERT_TRUE(served(desk, AttemptId{1}, broker.port()));
 
   hub.publish("$iothub/twin/res/nonsense", "", 0);
   const auto unreadable = desk.wait_for<hub::Ignored>(k_soon);
@@ -183,7 +183,6 @@ TEST_F(Traffic, AResetEndsTheSessionAndWhatWasNotAcknowledgedStaysSo) {
   ScriptedPeer peer([&](Dialogue& device) {
     device.start_tls(keys);
     device.accept_session();
-    device.answer_twin(200, "{}");
     while (device.receive().type != 3) {
     }
     taken.set_value();
@@ -207,6 +206,35 @@ TEST_F(Traffic, AKilledBrokerEndsTheSession) {
   Desk desk;
   ASSERT_TRUE(opened(desk, AttemptId{1}, broker.port()));
   broker.kill();
+  const auto lost = desk.wait_for<hub::Lost>(k_soon);
+  ASSERT_TRUE(lost);
+  EXPECT_EQ(lost->error.fault, Fault::ConnectionLost) << lost->error.what;
+}
+
+TEST_F(Traffic, AHubThatAnswersNoPingIsSilent) {
+  ScriptedPeer peer([&](Dialogue& device) {
+    device.start_tls(keys);
+    device.accept_session();
+    device.wait_until_gone();
+  });
+  Desk desk;
+  hub::Endpoint to = endpoint(peer.port());
+  to.keep_alive = 1s;
+  desk.run([&](hub::Sessions& sessions) { sessions.open(AttemptId{1}, to); });
+  const auto lost = desk.wait_for<hub::Lost>(k_soon);
+  ASSERT_TRUE(lost);
+  EXPECT_EQ(lost->error.fault, Fault::Silent) << lost->error.what;
+}
+
+TEST_F(Traffic, AFarewellOfTheHubIsNoSilence) {
+  ScriptedPeer peer([&](Dialogue& device) {
+    device.start_tls(keys);
+    device.accept_session();
+    device.say_farewell();
+    device.wait_until_gone();
+  });
+  Desk desk;
+  ASSERT_TRUE(opened(desk, AttemptId{1}, peer.port()));
   const auto lost = desk.wait_for<hub::Lost>(k_soon);
   ASSERT_TRUE(lost);
   EXPECT_EQ(lost->error.fault, Fault::ConnectionLost) << lost->error.what;
@@ -257,7 +285,7 @@ TEST_F(Traffic, AnAnswerToAMethodLeavesWhileTheSessionIsBeingClosed) {
   const Broker broker(folder.path(), {keys});
   HubPlayer hub(broker);
   Desk desk;
-  ASSERT_TRUE(opened(desk, AttemptId{1}, broker.port()));
+  ASSERT_TRUE(served(desk, AttemptId{1}, broker.port()));
   hub.publish("$iothub/methods/POST/echo/?$rid=1f", "{}", 0);
   const auto method = desk.wait_for<hub::MethodInvoked>(k_soon);
   ASSERT_TRUE(method);
@@ -278,13 +306,11 @@ TEST_F(Traffic, CloseDoesNotWaitForASilentHub) {
   Desk desk;
   ASSERT_TRUE(opened(desk, AttemptId{1}, broker.port()));
   broker.pause();
-  const auto start = std::chrono::steady_clock::now();
   desk.run([&](hub::Sessions& sessions) {
     sessions.send(AttemptId{1}, telemetry(1));
     sessions.close(AttemptId{1}, 1s);
   });
   EXPECT_TRUE(desk.wait_for<hub::Closed>(k_soon));
-  EXPECT_LT(std::chrono::steady_clock::now() - start, 3s);
   EXPECT_TRUE(desk.left().empty()) << "the message was not acknowledged";
 }
 

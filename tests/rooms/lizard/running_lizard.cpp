@@ -13,7 +13,6 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <random>
 #include <sstream>
 #include <thread>
 
@@ -39,12 +38,6 @@ pid_t start(const std::vector<std::string>& arguments, int out, int err) {
   posix_spawn_file_actions_destroy(&actions);
   EXPECT_EQ(error, 0) << "cannot start " << pointers[0];
   return pid;
-}
-
-/// A network that hardly another lizard on this machine has.
-std::string random_network() {
-  std::random_device device;
-  return "127." + std::to_string(100 + device() % 150) + "." + std::to_string(device() % 256) + ".0";
 }
 
 std::string read_all(int fd) {
@@ -98,8 +91,8 @@ TemporaryDirectory::~TemporaryDirectory() {
   std::filesystem::remove_all(path_, error);
 }
 
-RunningLizard::RunningLizard(std::vector<std::string> options) : network_(random_network()) {
-  options.insert(options.begin(), {"run", "--state-dir", state_.path(), "--network", network_, "--dps-port", "8443"});
+RunningLizard::RunningLizard(std::vector<std::string> options) {
+  options.insert(options.begin(), {"run", "--state-dir", state_.path(), "--network", network(), "--dps-port", "8443"});
   const std::string log = state_.path() + "/run.log";
   const int file = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
   pid_ = start(options, file, file);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <ground/network.hpp>
 #include <nlohmann/json.hpp>
 #include <sys/types.h>
 
@@ -61,7 +62,7 @@ class RunningLizard {
 
   /// Known from the start.
   [[nodiscard]] const json& facts() const { return facts_; }
-  [[nodiscard]] const std::string& network() const { return network_; }
+  [[nodiscard]] const std::string& network() const { return network_.address(); }
   [[nodiscard]] const std::string& state_dir() const { return state_.path(); }
   [[nodiscard]] pid_t pid() const { return pid_; }
   /// Sends a signal and waits for the end of the program. Returns how long that took.
@@ -69,7 +70,7 @@ class RunningLizard {
 
  private:
   TemporaryDirectory state_;
-  std::string network_;
+  ground::Network network_;
   pid_t pid_ = 0;
   json facts_;
 };

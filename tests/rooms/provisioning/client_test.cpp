@@ -1,28 +1,15 @@
-#include "certificates.hpp"
-#include "dps_server.hpp"
-
-#include <iotc_ha/provisioning/client.hpp>
+#include "attempts.hpp"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include <array>
-#include <chrono>
-#include <condition_variable>
 #include <cstdlib>
 #include <ctime>
-#include <deque>
-#include <list>
-#include <mutex>
-#include <optional>
 #include <set>
-#include <string>
-#include <vector>
 
 namespace iotc_ha::provisioning {
 namespace {
 
-using namespace std::chrono_literals;
 using core::AttemptId;
 using core::Fault;
 using testing::AllOf;
@@ -30,94 +17,6 @@ using testing::HasSubstr;
 using testing::Not;
 
 using Clock = std::chrono::steady_clock;
-
-const Authority& authority() {
-  static const Authority k_authority("iotc-ha test CA");
-  return k_authority;
-}
-
-/// The loop thread's side of Post: the test's thread, which runs what the client posts.
-class Inbox {
- public:
-  void post(runtime::Task task) {
-    const std::scoped_lock lock(mutex_);
-    tasks_.push_back(std::move(task));
-    arrived_.notify_all();
-  }
-  /// The next task, which is left to the caller to run; nothing when none comes within the limit.
-  std::optional<runtime::Task> next(std::chrono::milliseconds limit) {
-    std::unique_lock lock(mutex_);
-    if (!arrived_.wait_for(lock, limit, [this] { return !tasks_.empty(); })) return std::nullopt;
-    runtime::Task task = std::move(tasks_.front());
-    tasks_.pop_front();
-    return task;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  std::deque<runtime::Task> tasks_;
-};
-
-class Provisioning : public testing::Test {
- protected:
-  static Registration registration(std::uint16_t port, std::chrono::milliseconds timeout = 30s) {
-    Registration all;
-    all.host = "127.0.0.1";
-    all.port = port;
-    all.id_scope = "0ne00ABCDEF";
-    all.registration_id = "dev-1";
-    all.model_id = "dtmi:Sample:Failover;1";
-    all.token = core::Secret("SharedAccessSignature sr=x&sig=SECRET&se=1");
-    all.timeout = timeout;
-    all.ca_file = authority().file();
-    return all;
-  }
-
-  DpsServer& serve(std::vector<Says> says, Identity identity = authority().issue("IP:127.0.0.1")) {
-    return servers_.emplace_back(std::move(identity), std::move(says));
-  }
-
-  /// The next answer that is delivered.
-  std::optional<Answer> next_answer(std::chrono::milliseconds limit = 20s) {
-    while (answers_.empty()) {
-      const auto task = inbox_.next(limit);
-      if (!task) return std::nullopt;
-      (*task)();
-    }
-    Answer answer = std::move(answers_.front());
-    answers_.pop_front();
-    return answer;
-  }
-  core::Result<core::Assignment> ask(const Registration& registration) {
-    client_->register_device(AttemptId{++attempts_}, registration);
-    const auto answer = next_answer();
-    if (!answer) {
-      ADD_FAILURE() << "no answer";
-      return core::fail(Fault::Cancelled, "no answer");
-    }
-    EXPECT_EQ(answer->attempt, AttemptId{attempts_});
-    return answer->assignment;
-  }
-  /// The error of one attempt against a server that says this.
-  core::Error error_of(std::vector<Says> says, std::chrono::milliseconds timeout = 30s) {
-    const auto result = ask(registration(serve(std::move(says)).port(), timeout));
-    EXPECT_FALSE(result);
-    return result ? core::Error{Fault::Cancelled, "no error", {}} : result.error();
-  }
-  void start_client() {
-    client_.emplace([this](runtime::Task task) { inbox_.post(std::move(task)); },
-                    [this](Answer answer) { answers_.push_back(std::move(answer)); });
-  }
-  void SetUp() override { start_client(); }
-
-  // The servers end after the client: they wait for their connections to be closed.
-  std::list<DpsServer> servers_;
-  Inbox inbox_;
-  std::deque<Answer> answers_;
-  std::uint64_t attempts_ = 0;
-  std::optional<Client> client_;
-};
 
 TEST_F(Provisioning, RegistersAndPollsUntilDpsHasDecided) {
   DpsServer& dps = serve({assigning("op/1"), assigned("hub-a.example")});
@@ -154,6 +53,16 @@ TEST_F(Provisioning, OneConnectionServesRegisterPollsAndTheNextAttempt) {
   EXPECT_EQ(connections.size(), 1U);
 }
 
+TEST_F(Provisioning, ANewConnectionResumesTheTlsSessionOfTheOneBefore) {
+  Says last = assigned("hub-a");
+  last.headers["Connection"] = "close";
+  DpsServer& dps = serve({last});
+  ASSERT_TRUE(ask(registration(dps.port())));
+  ASSERT_TRUE(ask(registration(dps.port())));
+  EXPECT_EQ(dps.connections(), 2U);
+  EXPECT_EQ(dps.resumed(), 1U);
+}
+
 TEST_F(Provisioning, AKeptConnectionThatHasFallenSilentIsReplaced) {
   DpsServer& dps = serve({assigned("hub-a"), {200, "", {}, true}, assigned("hub-b")});
   ASSERT_TRUE(ask(registration(dps.port())));
@@ -164,6 +73,8 @@ TEST_F(Provisioning, AKeptConnectionThatHasFallenSilentIsReplaced) {
   ASSERT_EQ(heard.size(), 3U);
   EXPECT_EQ(heard[1].connection, heard[0].connection);
   EXPECT_NE(heard[2].connection, heard[1].connection);
+  EXPECT_EQ(told_, (Told{{AttemptId{1}, "sent"}, {AttemptId{2}, "sent"}, {AttemptId{2}, "sent"}}))
+      << "DPS has heard the second register twice";
 }
 
 TEST_F(Provisioning, AThrottledOrUnavailablePollIsRepeatedAtThePaceThatDpsAsksFor) {
@@ -186,28 +97,23 @@ TEST_F(Provisioning, AThrottledRegisterIsAnAnswerWithTheWaitThatDpsAskedFor) {
   EXPECT_EQ(error.retry_after, 17s);
 }
 
-TEST_F(Provisioning, APollThatIsThrottledBeyondTheLimitEndsWithWhatDpsSaid) {
-  const auto begin = Clock::now();
-  const auto error =
-      error_of({assigning("op-1"), {429, R"({"errorCode":429001,"message":"slow down"})", {{"Retry-After", "600"}}}});
+TEST_F(Provisioning, APollThatIsThrottledBeyondTheLimitEndsAtOnceWithWhatDpsSaid) {
+  const auto error = error_of(
+      {assigning("op-1"), {429, R"({"errorCode":429001,"message":"slow down"})", {{"Retry-After", "600"}}}}, 500s);
   EXPECT_EQ(error.fault, Fault::DpsThrottled);
   EXPECT_EQ(error.retry_after, 600s);
-  EXPECT_LT(Clock::now() - begin, 10s) << "waiting to the end of the limit changes nothing";
 }
 
-TEST_F(Provisioning, AnOperationThatDpsHasForgottenIsRegisteredAgainOnce) {
-  const Says forgotten{404, R"({"errorCode":404202,"message":"Operation not found."})"};
-  {
-    DpsServer& dps = serve({assigning("op-1"), forgotten, assigning("op-2"), assigned("hub-a")});
+TEST_F(Provisioning, APollOfAnOperationThatNeedsAnotherRegisterEndsTheAttempt) {
+  const auto after_a_poll = [this](int status, const std::string& body) {
+    DpsServer& dps = serve({assigning("op-1"), {status, body}, assigned("hub-a")});
     const auto result = ask(registration(dps.port()));
-    ASSERT_TRUE(result) << result.error().what;
-    const auto heard = dps.heard();
-    ASSERT_EQ(heard.size(), 4U);
-    EXPECT_EQ(heard[2].method, "PUT");
-    EXPECT_THAT(heard[3].target, HasSubstr("op-2"));
-  }
-  const auto error = error_of({assigning("op-1"), forgotten, assigning("op-2"), forgotten});
-  EXPECT_EQ(error.fault, Fault::DpsNotFound);
+    EXPECT_EQ(dps.heard().size(), 2U);
+    return result ? Fault::Cancelled : result.error().fault;
+  };
+  EXPECT_EQ(after_a_poll(404, R"({"errorCode":404202,"message":"Operation not found."})"), Fault::DpsConflict);
+  EXPECT_EQ(after_a_poll(409, R"({"errorCode":409000,"message":"Conflict"})"), Fault::DpsConflict);
+  EXPECT_EQ(after_a_poll(412, R"({"errorCode":412000,"message":"etag"})"), Fault::DpsConflict);
 }
 
 TEST_F(Provisioning, EveryOtherRefusalIsAnswered) {
@@ -234,20 +140,19 @@ TEST_F(Provisioning, AWrongKeyIsToldFromAWrongClock) {
   EXPECT_EQ(wrong_key.fault, Fault::DpsUnauthorized);
   EXPECT_THAT(wrong_key.what, AllOf(HasSubstr("401002"), Not(HasSubstr("clock"))));
   const auto late = error_of({{401, body, {{"Date", http_date(3h)}}}});
-  EXPECT_EQ(late.fault, Fault::DpsUnauthorized);
+  EXPECT_EQ(late.fault, Fault::ClockWrong);
   EXPECT_THAT(late.what, HasSubstr("this machine's clock is 3 h behind the service's"));
   const auto early = error_of({{401, body, {{"Date", http_date(-10min)}}}});
+  EXPECT_EQ(early.fault, Fault::ClockWrong);
   EXPECT_THAT(early.what, HasSubstr("this machine's clock is 10 min ahead of the service's"));
   EXPECT_THAT(early.what, Not(HasSubstr("SECRET")));
 }
 
-TEST_F(Provisioning, AnOperationThatIsNeverDecidedEndsAtTheLimit) {
-  const auto begin = Clock::now();
-  const auto error = error_of({assigning("op-1")}, 5s);
+TEST_F(Provisioning, AnOperationThatIsNotDecidedWithinTheLimitEndsAtOnce) {
+  const auto error = error_of({assigning("op-1", "600")}, 500s);
   EXPECT_EQ(error.fault, Fault::TimedOut);
-  EXPECT_THAT(error.what, HasSubstr("DPS will not have decided within 5 s"));
-  EXPECT_GE(error.retry_after.value_or(0s), 2s) << "the pause that DPS wants holds also for the next attempt";
-  EXPECT_LT(Clock::now() - begin, 6s);
+  EXPECT_THAT(error.what, HasSubstr("DPS will not have decided within 500 s"));
+  EXPECT_EQ(error.retry_after, 600s) << "the pause that DPS wants holds also for the next attempt";
 }
 
 TEST_F(Provisioning, AnAnswerThatIsNoneOrTooLargeIsRefused) {
@@ -271,11 +176,12 @@ TEST_F(Provisioning, APortWithoutAServerIsUnreachable) {
   const auto result = ask(registration(port));
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().fault, Fault::Unreachable);
+  EXPECT_THAT(told_, testing::IsEmpty()) << "no register has gone out";
   EXPECT_THAT(result.error().what, HasSubstr("127.0.0.1:" + std::to_string(port)));
 }
 
 TEST_F(Provisioning, ANameWithoutAnAddressIsNotResolved) {
-  Registration unknown = registration(443, 10s);
+  core::Registration unknown = registration(443, 10s);
   unknown.host = "no-such-host.invalid";
   const auto result = ask(unknown);
   ASSERT_FALSE(result);
@@ -295,6 +201,7 @@ TEST_F(Provisioning, ACertificateOfAnotherAuthorityIsRefused) {
   const auto result = ask(registration(dps.port()));
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().fault, Fault::TlsRefused) << result.error().what;
+  EXPECT_THAT(told_, testing::IsEmpty()) << "no register has gone out";
   EXPECT_TRUE(dps.heard().empty()) << "the token must not reach a server that is not trusted";
 }
 
@@ -338,7 +245,7 @@ TEST_F(Provisioning, OurProxyIsUsedWhateverTheEnvironmentSaysAndNeverSeesTheToke
   const Environment environment({"no_proxy", "NO_PROXY"}, "*");
   start_client();
   const PlainListener proxy(PlainListener::Manner::Refuses);
-  Registration by_proxy = registration(443);
+  core::Registration by_proxy = registration(443);
   by_proxy.host = "dps.example";
   by_proxy.proxy = "http://127.0.0.1:" + std::to_string(proxy.port());
   const auto result = ask(by_proxy);
@@ -349,18 +256,32 @@ TEST_F(Provisioning, OurProxyIsUsedWhateverTheEnvironmentSaysAndNeverSeesTheToke
   EXPECT_THAT(proxy.heard(), AllOf(testing::StartsWith("CONNECT dps.example:443 "), Not(HasSubstr("SECRET"))));
 }
 
+TEST_F(Provisioning, TheProxyMayWantAPasswordWhichNoErrorTells) {
+  const PlainListener proxy(PlainListener::Manner::Refuses);
+  core::Registration by_proxy = registration(443);
+  by_proxy.host = "dps.example";
+  by_proxy.proxy = "http://user:p%40ss@127.0.0.1:" + std::to_string(proxy.port());
+  const auto refused = ask(by_proxy);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(proxy.heard(), HasSubstr("Proxy-Authorization: Basic dXNlcjpwQHNz\r\n"));
+  EXPECT_THAT(refused.error().what, AllOf(HasSubstr("by http://127.0.0.1:"), Not(HasSubstr("p%40ss"))));
+
+  by_proxy.proxy = "http://user:p%40ss@no port:x";
+  const auto unreadable = ask(by_proxy);
+  ASSERT_FALSE(unreadable);
+  EXPECT_THAT(unreadable.error().what, Not(HasSubstr("p%40ss")));
+}
+
 TEST_F(Provisioning, ACancelledAttemptHasNoAnswerAndMakesWayAtOnce) {
-  DpsServer& dps = serve({{200, "", {}, true}, assigned("hub-a")});
-  client_->register_device(AttemptId{1}, registration(dps.port()));
+  DpsServer& dps = serve({assigning("op-1", "600"), assigned("hub-a")});
+  client_->register_device(AttemptId{1}, registration(dps.port(), 1000s));
   ASSERT_TRUE(dps.wait_for_requests(1));
   client_->cancel(AttemptId{1});
-  const auto begin = Clock::now();
   client_->register_device(AttemptId{2}, registration(dps.port()));
   const auto answer = next_answer();
   ASSERT_TRUE(answer);
   EXPECT_EQ(answer->attempt, AttemptId{2});
   EXPECT_TRUE(answer->assignment);
-  EXPECT_LT(Clock::now() - begin, 3s);
   EXPECT_FALSE(next_answer(300ms));
 }
 
@@ -378,6 +299,7 @@ TEST_F(Provisioning, ANewerAttemptReplacesTheOneBefore) {
 TEST_F(Provisioning, AnAnswerOnItsWayToTheLoopIsNotDeliveredAfterACancel) {
   DpsServer& dps = serve({assigned("hub-a")});
   client_->register_device(AttemptId{1}, registration(dps.port()));
+  ASSERT_TRUE(inbox_.next(10s)) << "that the register has gone out";
   const auto on_its_way = inbox_.next(10s);
   ASSERT_TRUE(on_its_way);
   client_->cancel(AttemptId{1});
@@ -388,6 +310,7 @@ TEST_F(Provisioning, AnAnswerOnItsWayToTheLoopIsNotDeliveredAfterACancel) {
 TEST_F(Provisioning, AnAnswerOnItsWayToTheLoopMayComeAfterTheEndOfTheClient) {
   DpsServer& dps = serve({assigned("hub-a")});
   client_->register_device(AttemptId{1}, registration(dps.port()));
+  ASSERT_TRUE(inbox_.next(10s)) << "that the register has gone out";
   const auto on_its_way = inbox_.next(10s);
   ASSERT_TRUE(on_its_way);
   client_.reset();
@@ -398,11 +321,11 @@ TEST_F(Provisioning, AnAnswerOnItsWayToTheLoopMayComeAfterTheEndOfTheClient) {
 TEST_F(Provisioning, TheEndNeverWaitsForTheNetwork) {
   const PlainListener silent(PlainListener::Manner::Silent);
   DpsServer& mute = serve({{200, "", {}, true}});
-  DpsServer& waiting = serve({assigning("op-1")});
-  Registration unresolved = registration(443);
+  DpsServer& waiting = serve({assigning("op-1", "600")});
+  core::Registration unresolved = registration(443);
   unresolved.host = "no-such-host.invalid";
-  for (const Registration& each :
-       {registration(silent.port()), registration(mute.port()), registration(waiting.port()), unresolved}) {
+  for (const core::Registration& each :
+       {registration(silent.port()), registration(mute.port()), registration(waiting.port(), 1000s), unresolved}) {
     client_->register_device(AttemptId{++attempts_}, each);
     if (each.port == mute.port()) {
       ASSERT_TRUE(mute.wait_for_requests(1));
@@ -412,7 +335,7 @@ TEST_F(Provisioning, TheEndNeverWaitsForTheNetwork) {
     }
     const auto begin = Clock::now();
     client_.reset();
-    EXPECT_LT(Clock::now() - begin, 1s) << each.host << ':' << each.port;
+    EXPECT_LT(Clock::now() - begin, 10s) << each.host << ':' << each.port;
     start_client();
   }
   EXPECT_FALSE(next_answer(100ms));

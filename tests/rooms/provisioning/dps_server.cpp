@@ -15,26 +15,64 @@ namespace iotc_ha::provisioning {
 struct DpsServer::Inside {
   Identity identity;
   std::vector<Says> says;
-  httplib::SSLServer server;
-  int port = 0;
-  std::thread thread;
   std::mutex mutex;
   std::condition_variable changed;
   std::vector<Heard> heard;
+  std::size_t connections = 0;
+  std::size_t resumed = 0;
+  std::size_t closed = 0;
   bool ending = false;
+  httplib::SSLServer server;
+  int port = 0;
+  std::thread thread;
 
   Inside(Identity own, std::vector<Says> script)
-      : identity(std::move(own)), says(std::move(script)), server(identity.certificate.get(), identity.key.get()) {
+      : identity(std::move(own)), says(std::move(script)), server([this](SSL_CTX& context) {
+          SSL_CTX_set_app_data(&context, this);
+          SSL_CTX_set_info_callback(&context, &on_news);
+          return SSL_CTX_use_certificate(&context, identity.certificate.get()) == 1 &&
+                 SSL_CTX_use_PrivateKey(&context, identity.key.get()) == 1;
+        }) {
     const auto handler = [this](const httplib::Request& request, httplib::Response& response) {
       answer(request, response);
     };
     server.Put(".*", handler);
     server.Get(".*", handler);
     server.set_keep_alive_max_count(1000);
+    server.set_keep_alive_timeout(600);  // the client is always the first to go
     port = server.bind_to_any_port("127.0.0.1");
     if (port <= 0) throw std::runtime_error("bind");
     thread = std::thread([this] { server.listen_after_bind(); });
     while (!server.is_running()) std::this_thread::yield();  // a stop() before that would be lost
+  }
+
+  static void on_news(const SSL* connection, int where, int /*value*/) {
+    if ((where & SSL_CB_HANDSHAKE_DONE) == 0) return;
+    auto* const self = static_cast<Inside*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(connection)));
+    SSL_set_ex_data(const_cast<SSL*>(connection), own_data(), self);
+    const std::scoped_lock lock(self->mutex);
+    ++self->connections;
+    if (SSL_session_reused(connection) == 1) ++self->resumed;
+    self->changed.notify_all();
+  }
+
+  /// Where a connection has its server; OpenSSL tells when the connection goes.
+  static int own_data() {
+    static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, &on_end);
+    return index;
+  }
+  static void on_end(void* /*connection*/, void* server, CRYPTO_EX_DATA* /*data*/, int /*index*/, long /*argument*/,
+                     void* /*argument*/) {
+    auto* const self = static_cast<Inside*>(server);
+    if (self == nullptr) return;
+    const std::scoped_lock lock(self->mutex);
+    ++self->closed;
+    self->changed.notify_all();
+  }
+
+  bool wait_for(const std::size_t& figure, std::size_t count, std::chrono::milliseconds limit) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, limit, [&] { return figure >= count; });
   }
 
   void answer(const httplib::Request& request, httplib::Response& response) {
@@ -76,7 +114,23 @@ std::vector<Heard> DpsServer::heard() const {
 
 bool DpsServer::wait_for_requests(std::size_t count) {
   std::unique_lock lock(inside_->mutex);
-  return inside_->changed.wait_for(lock, std::chrono::seconds(10), [&] { return inside_->heard.size() >= count; });
+  return inside_->changed.wait_for(lock, k_long_time, [&] { return inside_->heard.size() >= count; });
+}
+
+bool DpsServer::wait_for_connections(std::size_t count, std::chrono::milliseconds limit) {
+  return inside_->wait_for(inside_->connections, count, limit);
+}
+
+bool DpsServer::wait_for_closed(std::size_t count) { return inside_->wait_for(inside_->closed, count, k_long_time); }
+
+std::size_t DpsServer::connections() const {
+  const std::scoped_lock lock(inside_->mutex);
+  return inside_->connections;
+}
+
+std::size_t DpsServer::resumed() const {
+  const std::scoped_lock lock(inside_->mutex);
+  return inside_->resumed;
 }
 
 PlainListener::PlainListener(Manner manner) : manner_(manner), fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {

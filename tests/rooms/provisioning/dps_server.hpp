@@ -2,6 +2,7 @@
 
 #include "certificates.hpp"
 
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -32,8 +33,8 @@ struct Heard {
   int connection = 0;  ///< the client's port: the same for requests on one connection
 };
 
-inline Says assigning(const std::string& operation) {
-  return {202, R"({"operationId":")" + operation + R"(","status":"assigning"})", {{"Retry-After", "2"}}};
+inline Says assigning(const std::string& operation, const std::string& retry_after = "2") {
+  return {202, R"({"operationId":")" + operation + R"(","status":"assigning"})", {{"Retry-After", retry_after}}};
 }
 inline Says assigned(const std::string& hub) {
   return {200,
@@ -51,8 +52,17 @@ class DpsServer {
 
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] std::vector<Heard> heard() const;
-  /// False when it did not hear so many requests within ten seconds.
+  /// Each of the waits is false when that has not come about within a long time.
   [[nodiscard]] bool wait_for_requests(std::size_t count);
+  /// Connections on which a handshake has been done, whether or not anything was said on them.
+  [[nodiscard]] std::size_t connections() const;
+  /// As many of them as resumed an earlier session.
+  [[nodiscard]] std::size_t resumed() const;
+  [[nodiscard]] bool wait_for_connections(std::size_t count, std::chrono::milliseconds limit = k_long_time);
+  /// As many of them as are closed again.
+  [[nodiscard]] bool wait_for_closed(std::size_t count);
+
+  static constexpr std::chrono::milliseconds k_long_time{40'000};
 
  private:
   struct Inside;

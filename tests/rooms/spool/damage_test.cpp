@@ -24,6 +24,7 @@ constexpr std::size_t k_page = 4096;
 constexpr std::uint64_t k_messages = 2000;
 constexpr std::uint64_t k_delivered = 300;
 const spool::AssignmentKey k_key{"dps", "scope", "device"};
+const core::Remembered k_hub{{"hub-a", "device"}, core::WallTime{std::chrono::hours{1}}, "initialAssignment"};
 
 /// A spool of two lives with 1,700 messages queued, which is closed, and what to compare with.
 class DamageTest : public testing::Test {
@@ -36,7 +37,7 @@ class DamageTest : public testing::Test {
         life.next(0, k_delivered);
         life.acknowledge(1, k_delivered);
         life.on_loop([](spool::Store& store) {
-          store.remember(k_key, {"hub-a", "device"}, [](const core::Result<void>& kept) { EXPECT_TRUE(kept); });
+          store.remember(k_key, k_hub, [](const core::Result<void>& kept) { EXPECT_TRUE(kept); });
         });
         life.settle();
       }
@@ -216,16 +217,26 @@ TEST_F(DamageTest, AMessageThatIsNotWhatWasWrittenIsNeverHandedOut) {
   EXPECT_EQ(life.accounts()[1].dropped_damaged, 1U);
 }
 
+std::optional<core::Remembered> remembered_by(Life& life) {
+  std::optional<core::Remembered> hub;
+  life.on_loop([&](spool::Store& store) { hub = store.remembered(k_key).value_or(std::nullopt); });
+  return hub;
+}
+
 TEST_F(DamageTest, TheRememberedHubIsRecovered) {
   make_spool();
   fs::resize_file(state_.file(), fs::file_size(state_.file()) / 2);
   Life life(state_.path());
-  std::string hub;
-  life.on_loop([&](spool::Store& store) {
-    const auto remembered = store.remembered(k_key);
-    if (remembered && *remembered) hub = (*remembered)->hub;
-  });
-  EXPECT_EQ(hub, "hub-a");
+  EXPECT_EQ(remembered_by(life), k_hub);
+}
+
+TEST_F(DamageTest, TheRememberedHubIsRecoveredFromAFileOfAnOlderVersion) {
+  make_spool();
+  state_.run_sql(
+      "ALTER TABLE assignment DROP COLUMN named_at; ALTER TABLE assignment DROP COLUMN why; PRAGMA user_version = 3");
+  fs::resize_file(state_.file(), fs::file_size(state_.file()) / 2);
+  Life life(state_.path());
+  EXPECT_EQ(remembered_by(life), (core::Remembered{k_hub.assignment, {}, ""}));
 }
 
 TEST_F(DamageTest, WhatIsFoundWhileRunningIsMendedInPlace) {

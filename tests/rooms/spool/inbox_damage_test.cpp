@@ -221,7 +221,9 @@ TEST_F(InboxDamageTest, NoiseInAnyPageCostsNoMoreThanThatPageAndIsTold) {
 TEST_F(InboxDamageTest, NoiseInTheFirstPageOfADatabaseThatBeganAsTheSecondVersionCostsNoMessage) {
   make_spool();
   // So that the tables of the third version lie behind the messages.
-  state_.run_sql("DROP TABLE document; DROP TABLE command; DROP TABLE taken; PRAGMA user_version = 2; VACUUM");
+  state_.run_sql(
+      "DROP TABLE document; DROP TABLE command; DROP TABLE taken; ALTER TABLE assignment DROP COLUMN named_at; ALTER "
+      "TABLE assignment DROP COLUMN why; PRAGMA user_version = 2; VACUUM");
   {
     Life life(state_.path());
     EXPECT_TRUE(life.keep("desired", "{}"));
@@ -239,7 +241,9 @@ TEST_F(InboxDamageTest, NoiseInTheFirstPageOfADatabaseThatBeganAsTheSecondVersio
 
 TEST_F(InboxDamageTest, ADamagedDatabaseOfTheSecondVersionIsMendedWithoutAWordAboutThem) {
   make_spool();
-  state_.run_sql("DROP TABLE document; DROP TABLE command; DROP TABLE taken; PRAGMA user_version = 2");
+  state_.run_sql(
+      "DROP TABLE document; DROP TABLE command; DROP TABLE taken; ALTER TABLE assignment DROP COLUMN named_at; ALTER "
+      "TABLE assignment DROP COLUMN why; PRAGMA user_version = 2");
   state_.run_sql("UPDATE account SET accepted = accepted + 1");
   Life life(state_.path());
   EXPECT_EQ(life.figures().queued, 100U);

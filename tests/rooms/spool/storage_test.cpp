@@ -236,13 +236,13 @@ TEST_F(StorageTest, ADatabaseOfTheFirstVersionKeepsItsHubAndGetsAQueue) {
     life.on_loop([](spool::Store& store) {
       const auto hub = store.remembered({"dps", "scope", "device"});
       ASSERT_TRUE(hub && *hub);
-      EXPECT_EQ(**hub, (core::Assignment{"hub-a", "Device"}));
+      EXPECT_EQ(**hub, (core::Remembered{{"hub-a", "Device"}, {}, ""}));
     });
     life.fill(3, 10);
     EXPECT_EQ(numbers_of(life.all()), range(1, 3));
     life.expect_adds_up();
   }
-  EXPECT_EQ(state_.query("PRAGMA user_version"), 3);
+  EXPECT_EQ(state_.query("PRAGMA user_version"), 4);
   EXPECT_THAT(state_.quarantined(), IsEmpty());
 }
 
@@ -260,8 +260,10 @@ TEST_F(StorageTest, ADatabaseOfTheSecondVersionKeepsItsMessagesAndGetsAnInbox) {
     before = life.all();
     accounts = life.accounts();
   }
-  // What version 3 added, and nothing else.
-  state_.run_sql("DROP TABLE document; DROP TABLE command; DROP TABLE taken; PRAGMA user_version = 2");
+  // What the versions after it added, and nothing else.
+  state_.run_sql(
+      "DROP TABLE document; DROP TABLE command; DROP TABLE taken;"
+      "ALTER TABLE assignment DROP COLUMN named_at; ALTER TABLE assignment DROP COLUMN why; PRAGMA user_version = 2");
   {
     Life life(state_.path());
     EXPECT_THAT(life.notes(), IsEmpty());
@@ -273,11 +275,46 @@ TEST_F(StorageTest, ADatabaseOfTheSecondVersionKeepsItsMessagesAndGetsAnInbox) {
     EXPECT_TRUE(life.keep("twin", "{}"));
     EXPECT_TRUE(life.take(command("m")));
   }
-  EXPECT_EQ(state_.query("PRAGMA user_version"), 3);
+  EXPECT_EQ(state_.query("PRAGMA user_version"), 4);
   EXPECT_THAT(state_.quarantined(), IsEmpty());
   Life life(state_.path());
   EXPECT_EQ(life.documents().size(), 1U);
   EXPECT_EQ(life.commands().size(), 1U);
+}
+
+TEST_F(StorageTest, ADatabaseOfTheThirdVersionKeepsItsHubAndLearnsWhenItWasNamed) {
+  const spool::AssignmentKey key{"dps", "scope", "device"};
+  const core::Remembered named{{"hub-b", "Device"}, core::WallTime{std::chrono::microseconds{5}}, "initialAssignment"};
+  const auto remembered = [&key](Life& life) {
+    core::Remembered found;
+    life.on_loop([&](spool::Store& store) {
+      if (const auto hub = store.remembered(key); hub && *hub) found = **hub;
+    });
+    return found;
+  };
+  const auto remember = [&key](Life& life, const core::Remembered& hub) {
+    life.on_loop([&](spool::Store& store) {
+      store.remember(key, hub, [](const core::Result<void>& kept) { EXPECT_TRUE(kept); });
+    });
+    life.settle();
+  };
+  {
+    Life life(state_.path());
+    remember(life, {{"hub-a", "Device"}, named.named_at, named.why});
+    EXPECT_TRUE(life.keep("twin", "{}"));
+  }
+  state_.run_sql(
+      "ALTER TABLE assignment DROP COLUMN named_at; ALTER TABLE assignment DROP COLUMN why; PRAGMA user_version = 3");
+  {
+    Life life(state_.path());
+    EXPECT_THAT(life.notes(), IsEmpty());
+    EXPECT_EQ(remembered(life), (core::Remembered{{"hub-a", "Device"}, {}, ""}));
+    EXPECT_EQ(life.documents().size(), 1U);
+    remember(life, named);
+  }
+  EXPECT_EQ(state_.query("PRAGMA user_version"), 4);
+  Life life(state_.path());
+  EXPECT_EQ(remembered(life), named);
 }
 
 TEST_F(StorageTest, ASecondDaemonDoesNotGetTheSameSpool) {

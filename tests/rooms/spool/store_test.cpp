@@ -23,8 +23,9 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 
 const AssignmentKey k_key{"global.azure-devices-provisioning.net", "0ne00000001", "failover-linux"};
-const core::Assignment k_hub_a{"hub-a.azure-devices.net", "Failover-Linux"};
-const core::Assignment k_hub_b{"hub-b.azure-devices.net", "Failover-Linux"};
+const core::WallTime k_named{std::chrono::microseconds{1'700'000'000'123'456}};
+const core::Remembered k_hub_a{{"hub-a.azure-devices.net", "Failover-Linux"}, k_named, "initialAssignment"};
+const core::Remembered k_hub_b{{"hub-b.azure-devices.net", "Failover-Linux"}, k_named, "deviceDataMigrated"};
 
 class StoreTest : public testing::Test {
  public:
@@ -43,12 +44,12 @@ class StoreTest : public testing::Test {
     return Store::open(dir_, {}, loop, [this](const core::Error& error) { notes_.push_back(error.what); });
   }
   /// Opens the store, keeps the assignment, and closes the store again.
-  core::Result<void> remember(const AssignmentKey& key, const core::Assignment& assignment) {
+  core::Result<void> remember(const AssignmentKey& key, const core::Remembered& hub) {
     runtime::Loop loop;
     const auto store = open(loop);
     if (!store) return tl::unexpected(store.error());
     core::Result<void> outcome = core::fail(core::Fault::TimedOut, "no answer within 10 s");
-    (*store)->remember(key, assignment, [&](core::Result<void> answer) {
+    (*store)->remember(key, hub, [&](core::Result<void> answer) {
       outcome = std::move(answer);
       loop.exit(0);
     });
@@ -57,7 +58,7 @@ class StoreTest : public testing::Test {
     loop.run();
     return outcome;
   }
-  core::Result<std::optional<core::Assignment>> remembered(const AssignmentKey& key) {
+  core::Result<std::optional<core::Remembered>> remembered(const AssignmentKey& key) {
     runtime::Loop loop;
     const auto store = open(loop);
     if (!store) return tl::unexpected(store.error());
@@ -67,7 +68,7 @@ class StoreTest : public testing::Test {
   std::string remembered_hub(const AssignmentKey& key) {
     const auto answer = remembered(key);
     if (!answer) return answer.error().what;
-    return answer->has_value() ? (*answer)->hub : "none";
+    return answer->has_value() ? (*answer)->assignment.hub : "none";
   }
   std::vector<fs::path> quarantined(const std::string& extension = ".db") const {
     std::vector<fs::path> files;
@@ -111,7 +112,7 @@ TEST_F(StoreTest, AnAssignmentSurvivesReopening) {
 TEST_F(StoreTest, TheLastAssignmentReplacesTheOneBefore) {
   ASSERT_TRUE(remember(k_key, k_hub_a));
   ASSERT_TRUE(remember(k_key, k_hub_b));
-  EXPECT_EQ(remembered_hub(k_key), k_hub_b.hub);
+  EXPECT_EQ(remembered_hub(k_key), k_hub_b.assignment.hub);
 }
 
 TEST_F(StoreTest, AnAssignmentOfAnotherEnrolmentIsNotReturned) {
@@ -141,7 +142,7 @@ TEST_F(StoreTest, WhatWasAcknowledgedSurvivesAKilledProcess) {
   int status = 0;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   ASSERT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) << "the child could not write";
-  EXPECT_EQ(remembered_hub(k_key), k_hub_a.hub);
+  EXPECT_EQ(remembered_hub(k_key), k_hub_a.assignment.hub);
   EXPECT_THAT(notes_, IsEmpty());
 }
 
@@ -155,14 +156,14 @@ TEST_F(StoreTest, AFileOfNoiseIsQuarantinedAndANewOneBegun) {
   ASSERT_EQ(notes_.size(), 1U);
   EXPECT_THAT(notes_[0], HasSubstr(file_.string()));
   EXPECT_THAT(notes_[0], HasSubstr(quarantined()[0].string()));
-  EXPECT_EQ(remembered_hub(k_key), k_hub_a.hub);
+  EXPECT_EQ(remembered_hub(k_key), k_hub_a.assignment.hub);
   EXPECT_EQ(notes_.size(), 1U) << "the new one is sound";
 }
 
 TEST_F(StoreTest, AFileCutShortIsQuarantinedAndWhatCanBeReadOfItIsKept) {
   ASSERT_TRUE(remember(k_key, k_hub_a));
   fs::resize_file(file_, fs::file_size(file_) / 2);
-  EXPECT_EQ(remembered_hub(k_key), k_hub_a.hub);
+  EXPECT_EQ(remembered_hub(k_key), k_hub_a.assignment.hub);
   EXPECT_EQ(quarantined().size(), 1U);
 }
 

@@ -2,6 +2,8 @@
 
 #include <iotc_ha/config/config.hpp>
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,11 +48,12 @@ class ConfigDir {
 
   [[nodiscard]] std::filesystem::path path(const std::string& name) const { return root_ / name; }
 
-  [[nodiscard]] tl::expected<Config, std::vector<Fault>> load() const {
+  [[nodiscard]] Sources sources() const {
     Sources sources{root_ / "iotc-ha.conf", {}};
     if (std::filesystem::exists(root_ / "credentials")) sources.credentials_directory = root_ / "credentials";
-    return config::load(sources);
+    return sources;
   }
+  [[nodiscard]] tl::expected<Config, std::vector<Fault>> load() const { return config::load(sources()); }
 
   /// Every fault as it is shown, without the directory in front. Empty when the configuration is good.
   [[nodiscard]] std::vector<std::string> faults() const {
@@ -78,6 +81,24 @@ constexpr std::string_view k_device_key = "Jsm0lyGpjaVYVP2g3FnmnmG9dI/9qU24wNoyk
 inline std::string minimal(std::string_view more = "") {
   return "[device]\nid = \"dev-1\"\n[provisioning]\nid_scope = \"0ne00ABCDEF\"\ngroup_symmetric_key = \"" +
          std::string(k_group_key) + "\"\n" + std::string(more);
+}
+
+/// The one fault that `more` makes after a good configuration, which has five lines.
+inline std::string fault_of(std::string_view more) {
+  const ConfigDir dir;
+  dir.main(minimal(more));
+  const auto faults = dir.faults();
+  if (faults.size() != 1) return "faults: " + testing::PrintToString(faults);
+  return faults.front();
+}
+
+/// The configuration that `more` makes after a good one, which has five lines.
+inline Config good(std::string_view more) {
+  const ConfigDir dir;
+  dir.main(minimal(more));
+  auto loaded = dir.load();
+  EXPECT_THAT(dir.faults(), testing::IsEmpty());
+  return loaded ? *loaded : Config{};
 }
 
 }  // namespace iotc_ha::config

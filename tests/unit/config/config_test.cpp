@@ -16,23 +16,6 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
-/// The one fault that `more` makes after a good configuration, which has five lines.
-std::string fault_of(std::string_view more) {
-  const ConfigDir dir;
-  dir.main(minimal(more));
-  const auto faults = dir.faults();
-  if (faults.size() != 1) return "faults: " + testing::PrintToString(faults);
-  return faults.front();
-}
-
-Config good(std::string_view more) {
-  const ConfigDir dir;
-  dir.main(minimal(more));
-  auto loaded = dir.load();
-  EXPECT_THAT(dir.faults(), IsEmpty());
-  return loaded ? *loaded : Config{};
-}
-
 TEST(Config, TheThreeNeededValuesAreEnoughAndTheRestHasTheDocumentedDefaults) {
   const Config config = good("");
   EXPECT_EQ(config.device.id, "dev-1");
@@ -40,8 +23,10 @@ TEST(Config, TheThreeNeededValuesAreEnoughAndTheRestHasTheDocumentedDefaults) {
   EXPECT_EQ(config.provisioning.id_scope, "0ne00ABCDEF");
   EXPECT_EQ(std::get<GroupKey>(config.provisioning.attestation).base64.reveal(), k_group_key);
   EXPECT_EQ(config.provisioning.host, "global.azure-devices-provisioning.net");
+  EXPECT_EQ(config.provisioning.transport, Provisioning::Transport::Https);
   EXPECT_EQ(config.provisioning.port, 443);
-  EXPECT_EQ(config.hub.keep_alive, 30s);
+  EXPECT_EQ(config.hub.transport, Hub::Transport::Mqtt);
+  EXPECT_EQ(config.hub.keep_alive, 12s);
   EXPECT_EQ(config.hub.token_life, 1h);
   EXPECT_TRUE(config.hub.ca_file.empty());
   EXPECT_EQ(config.hub.proxy, "");
@@ -69,14 +54,14 @@ symmetric_key = ")" +
            std::string(k_device_key) + R"("
 host = "127.0.0.9"
 port = 8443
-transport = "https"
-[hub]
 transport = "mqtt"
+[hub]
+transport = "auto"
 keep_alive = "1min"
 token_life = "10s"
 ca_file = ")" +
            ca.string() + R"("
-proxy = "http://proxy.example:3128"
+proxy = "http://line7:p%40ss%3Aword!@proxy.example:3128"
 [spool]
 max_bytes = "1GiB"
 max_age = "12h"
@@ -100,11 +85,13 @@ level = "debug"
   EXPECT_EQ(config.provisioning.id_scope, "0cn0000beef");
   EXPECT_EQ(std::get<DeviceKey>(config.provisioning.attestation).base64.reveal(), k_device_key);
   EXPECT_EQ(config.provisioning.host, "127.0.0.9");
+  EXPECT_EQ(config.provisioning.transport, Provisioning::Transport::Mqtt);
   EXPECT_EQ(config.provisioning.port, 8443);
+  EXPECT_EQ(config.hub.transport, Hub::Transport::Auto);
   EXPECT_EQ(config.hub.keep_alive, 60s);
   EXPECT_EQ(config.hub.token_life, 10s);
   EXPECT_EQ(config.hub.ca_file, ca);
-  EXPECT_EQ(config.hub.proxy, "http://proxy.example:3128");
+  EXPECT_EQ(config.hub.proxy, "http://line7:p%40ss%3Aword!@proxy.example:3128");
   EXPECT_EQ(config.spool.max_bytes, 1U << 30U);
   EXPECT_EQ(config.spool.max_age, 12h);
   EXPECT_EQ(config.spool.replay_window, 10min);
@@ -119,36 +106,21 @@ level = "debug"
   EXPECT_EQ(config.log.level, "debug");
 }
 
-TEST(Config, AProfileGivesTheDefaultsOfEachNumberWhereverItStands) {
-  core::Policy expected = core::Policy::polite();
-  expected.backoff_base = 3s;
-  EXPECT_EQ(good("[failover]\nbackoff_base = \"3s\"\nprofile = \"polite\"\n").failover, expected);
+TEST(Config, ThePortOfDpsIsThatOfTheTransportUnlessItIsSet) {
+  EXPECT_EQ(good("transport = \"https\"\n").provisioning.port, 443);  // minimal() ends in that table
+  EXPECT_EQ(good("transport = \"mqtt\"\n").provisioning.port, 8883);
+  EXPECT_EQ(good("transport = \"mqtt-ws\"\n").provisioning.port, 443);
+  EXPECT_EQ(good("port = 4443\ntransport = \"mqtt\"\n").provisioning.port, 4443);
 }
 
-TEST(Config, EachNumberOfThePolicyCanBeSetAlone) {
-  const auto policy_with = [](const std::string& line) { return good("[failover]\n" + line + "\n").failover; };
-  const core::Policy fast = core::Policy::fast();
-  const auto expect = [&](std::chrono::milliseconds core::Policy::*member, const std::string& key) {
-    SCOPED_TRACE(key);
-    core::Policy expected = fast;
-    // A millisecond more or less is no default of anything, and keeps each base under its max.
-    expected.*member += key.find("_max") == std::string::npos && key != "halted_wait" ? -1ms : 1ms;
-    EXPECT_EQ(policy_with(key + " = \"" + std::to_string((expected.*member).count()) + "ms\""), expected);
-  };
-  expect(&core::Policy::connect_timeout, "connect_timeout");
-  expect(&core::Policy::remembered_timeout, "remembered_timeout");
-  expect(&core::Policy::dps_timeout, "dps_timeout");
-  expect(&core::Policy::puback_timeout, "puback_timeout");
-  expect(&core::Policy::drain_timeout, "drain_timeout");
-  expect(&core::Policy::backoff_base, "backoff_base");
-  expect(&core::Policy::backoff_max, "backoff_max");
-  expect(&core::Policy::dps_backoff_base, "dps_backoff_base");
-  expect(&core::Policy::dps_backoff_max, "dps_backoff_max");
-  expect(&core::Policy::same_hub_wait, "same_hub_wait");
-  expect(&core::Policy::same_hub_wait_max, "same_hub_wait_max");
-  expect(&core::Policy::halted_wait, "halted_wait");
-  expect(&core::Policy::halted_wait_max, "halted_wait_max");
-  expect(&core::Policy::stable_after, "stable_after");
+TEST(Config, EachWayToAHubAndToDpsHasItsName) {
+  EXPECT_EQ(good("transport = \"mqtt-ws\"\n").provisioning.transport, Provisioning::Transport::WebSocket);
+  EXPECT_EQ(good("[hub]\ntransport = \"mqtt\"\n").hub.transport, Hub::Transport::Mqtt);
+  EXPECT_EQ(good("[hub]\ntransport = \"mqtt-ws\"\n").hub.transport, Hub::Transport::WebSocket);
+  EXPECT_EQ(fault_of("transport = \"auto\"\n"),
+            "iotc-ha.conf:6: provisioning.transport: expected \"https\" | \"mqtt\" | \"mqtt-ws\", got \"auto\"");
+  EXPECT_EQ(fault_of("[hub]\ntransport = \"amqp\"\n"),
+            "iotc-ha.conf:7: hub.transport: expected \"mqtt\" | \"mqtt-ws\" | \"auto\", got \"amqp\"");
 }
 
 TEST(Config, EveryFaultOfEveryFileIsReportedAtOnceInTheOrderOfFilesAndLines) {
@@ -236,14 +208,6 @@ TEST(Config, TimesAndSizesTakeTheirUnitsOnlyInRange) {
   }
 }
 
-TEST(Config, AWaitMayNotBeLongerThanItsLimit) {
-  EXPECT_EQ(fault_of("[failover]\nbackoff_base = \"2min\"\n"),
-            "iotc-ha.conf:7: failover.backoff_base: expected backoff_base (120000ms) not to be longer than backoff_max "
-            "(60000ms)");
-  EXPECT_THAT(fault_of("[failover]\nhalted_wait_max = \"1s\"\n"),
-              StartsWith("iotc-ha.conf:7: failover.halted_wait_max: "));
-}
-
 TEST(Config, NamesAreHeldAgainstTheRulesOfAzure) {
   const auto with = [](const std::string& id, const std::string& scope) {
     const ConfigDir dir;
@@ -285,8 +249,11 @@ TEST(Config, HostProxyPortAndTrustStoreAreChecked) {
   for (const char* port : {"0", "65536", "-1", "\"443\"", "9223372036854775807"}) {
     EXPECT_THAT(provisioning("port = " + std::string(port)), HasSubstr("between 1 and 65535")) << port;
   }
-  for (const char* proxy : {"proxy:3128", "https://proxy:3128", "http://proxy", "http://proxy:0", "http://proxy:3128/",
-                            "http://user:hunter2@proxy:3128"}) {
+  for (const char* proxy :
+       {"proxy:3128", "https://proxy:3128", "http://proxy", "http://proxy:0", "http://proxy:3128/",
+        "http://hunter2@proxy:3128", "http://:hunter2@proxy:3128", "http://user:@proxy:3128",
+        "http://user:hunter2/@proxy:3128", "http://user:hunter2%4@proxy:3128", "http://user:hunter2%0d@proxy:3128",
+        "http://user:hun:ter2@proxy:3128", "http://user@hunter2:x@proxy:3128", "https://user:hunter2@proxy:3128"}) {
     EXPECT_THAT(
         fault_of("[hub]\nproxy = \"" + std::string(proxy) + "\"\n"),
         AllOf(StartsWith("iotc-ha.conf:7: hub.proxy: expected \"http://host:port\""), Not(HasSubstr("hunter2"))))
@@ -300,11 +267,6 @@ TEST(Config, HostProxyPortAndTrustStoreAreChecked) {
 }
 
 TEST(Config, WhatTheContractKnowsButThisVersionCannotDoSaysSo) {
-  EXPECT_EQ(fault_of("transport = \"mqtt\"\n"),
-            "iotc-ha.conf:6: provisioning.transport: \"mqtt\" is not available in this version; use \"https\"");
-  EXPECT_EQ(fault_of("[hub]\ntransport = \"auto\"\n"),
-            "iotc-ha.conf:7: hub.transport: \"auto\" is not available in this version; use \"mqtt\"");
-  EXPECT_EQ(fault_of("[hub]\ntransport = \"amqp\"\n"), "iotc-ha.conf:7: hub.transport: expected \"mqtt\"");
   EXPECT_THAT(fault_of("certificate_file = \"/etc/ssl/device.pem\"\n"),
               HasSubstr("provisioning.certificate_file: certificates are not available in this version"));
 }
@@ -343,6 +305,17 @@ TEST(Config, AFileWithAKeyMayNotBeOpenToOthers) {
               ElementsAre(AllOf(StartsWith("iotc-ha.conf:5: provisioning.group_symmetric_key: this file holds a key"),
                                 HasSubstr("mode 0644"), HasSubstr("chmod 0640 iotc-ha.conf"))));
   dir.main(minimal(), 0640);
+  EXPECT_THAT(dir.faults(), IsEmpty());
+}
+
+TEST(Config, AFileWithThePasswordOfAProxyMayNotBeOpenToOthers) {
+  const ConfigDir dir;
+  dir.main(minimal());
+  dir.drop_in("proxy.conf", "[hub]\nproxy = \"http://user:hunter2@proxy:3128\"\n", 0644);
+  EXPECT_THAT(dir.faults(), ElementsAre(AllOf(StartsWith("iotc-ha.conf.d/proxy.conf:2: hub.proxy: this file holds a "
+                                                         "password"),
+                                              HasSubstr("chmod 0640"), Not(HasSubstr("hunter2")))));
+  dir.drop_in("proxy.conf", "[hub]\nproxy = \"http://proxy:3128\"\n", 0644);
   EXPECT_THAT(dir.faults(), IsEmpty());
 }
 

@@ -1,4 +1,4 @@
-#include "config_dir.hpp"
+#include "described.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,11 +12,13 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-std::string shipped() {
+std::string content(const char* file) {
   std::ostringstream text;
-  text << std::ifstream(IOTC_HA_SHIPPED_CONF).rdbuf();
+  text << std::ifstream(file).rdbuf();
   return text.str();
 }
+
+std::string shipped() { return content(IOTC_HA_SHIPPED_CONF); }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
   const auto at = text.find(from);
@@ -62,27 +64,77 @@ TEST(ShippedFile, TheDefaultsThatItShowsAreTheDefaults) {
   spelled.main(with_defaults_spelled_out(filled_in()));
   ASSERT_THAT(plain.faults(), IsEmpty());
   ASSERT_THAT(spelled.faults(), IsEmpty());
-  const Config a = *plain.load();
-  const Config b = *spelled.load();
-  EXPECT_EQ(a.device.model_id, b.device.model_id);
-  EXPECT_EQ(a.provisioning.host, b.provisioning.host);
-  EXPECT_EQ(a.provisioning.port, b.provisioning.port);
-  EXPECT_EQ(a.hub.keep_alive, b.hub.keep_alive);
-  EXPECT_EQ(a.hub.token_life, b.hub.token_life);
-  EXPECT_EQ(a.hub.ca_file, b.hub.ca_file);
-  EXPECT_EQ(a.hub.proxy, b.hub.proxy);
-  EXPECT_EQ(a.failover, b.failover);
-  EXPECT_EQ(a.spool.max_bytes, b.spool.max_bytes);
-  EXPECT_EQ(a.spool.max_age, b.spool.max_age);
-  EXPECT_EQ(a.spool.when_full, b.spool.when_full);
-  EXPECT_EQ(a.sample.telemetry_send, b.sample.telemetry_send);
-  EXPECT_EQ(a.sample.telemetry_period, b.sample.telemetry_period);
-  EXPECT_EQ(a.sample.reported_property_send, b.sample.reported_property_send);
-  EXPECT_EQ(a.sample.reported_property_period, b.sample.reported_property_period);
-  EXPECT_EQ(a.sample.desired_property_receive, b.sample.desired_property_receive);
-  EXPECT_EQ(a.sample.direct_method_receive, b.sample.direct_method_receive);
-  EXPECT_EQ(a.sample.c2d_command_receive, b.sample.c2d_command_receive);
-  EXPECT_EQ(a.log.level, b.log.level);
+  const DescribedByKey defaults = described(plain);
+  for (const auto& [key, line] : described(spelled)) EXPECT_EQ(line.value, defaults.at(key).value) << key;
+}
+
+/// What the three needed values, and else only the profile, make of every setting.
+DescribedByKey with_profile(const std::string& profile) {
+  const ConfigDir dir;
+  dir.main(minimal("[failover]\nprofile = \"" + profile + "\"\n"));
+  return described(dir);
+}
+
+bool is_explained(const std::string& key) {
+  return key != "provisioning.certificate_file" && key != "provisioning.private_key_file";  // not available yet
+}
+
+std::string without_quotes(std::string value) {
+  value.erase(std::remove(value.begin(), value.end(), '"'), value.end());
+  return value;
+}
+
+/// The lines of the shipped file that set something or show a default, by dotted key.
+std::map<std::string, std::string> lines_of_shipped_file() {
+  std::map<std::string, std::string> found;
+  std::istringstream lines(shipped());
+  std::string table;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty() && line[0] == '[') table = line.substr(1, line.find(']') - 1);
+    const auto equals = line.find(" = ");
+    if (line.rfind("# ", 0) == 0 || equals == std::string::npos) continue;
+    const std::size_t begin = line[0] == '#' ? 1 : 0;
+    found[table + '.' + line.substr(begin, equals - begin)] = line;
+  }
+  return found;
+}
+
+TEST(ShippedFile, ExplainsEverySettingAndWhatPoliteMakesOfIt) {
+  const auto lines = lines_of_shipped_file();
+  const DescribedByKey fast = with_profile("fast");
+  const DescribedByKey polite = with_profile("polite");
+  for (const auto& [key, setting] : fast) {
+    if (!is_explained(key)) continue;
+    ASSERT_EQ(lines.count(key), 1U) << key;
+    if (key == "failover.profile") continue;
+    const std::string& line = lines.at(key);
+    const std::string other = polite.at(key).value;
+    const std::string brackets = other == setting.value ? "" : '(' + without_quotes(other) + ')';
+    EXPECT_EQ(line.find('(') == std::string::npos ? "" : line.substr(line.rfind('(')), brackets) << line;
+  }
+}
+
+TEST(Manual, ExplainsEverySettingWithItsDefaults) {
+  const std::string manual = content(IOTC_HA_MANUAL);
+  const DescribedByKey fast = with_profile("fast");
+  const DescribedByKey polite = with_profile("polite");
+  for (const auto& [key, setting] : fast) {
+    if (!is_explained(key)) continue;
+    const auto dot = key.find('.');
+    const std::string name = key.substr(dot + 1);
+    std::string expected;
+    if (setting.source != "default" && key != "failover.profile" && key.rfind("failover.", 0) != 0) {
+      expected = "\n.B " + name + '\n';  // has to be filled in
+    } else if (key == "provisioning.symmetric_key") {
+      expected = "\n.B " + name + '\n';
+    } else if (key.rfind("failover.", 0) == 0 && key != "failover.profile") {
+      expected = '\n' + name + '@' + without_quotes(setting.value) + '@' + without_quotes(polite.at(key).value) + '@';
+    } else {
+      expected = name + " \\~=\\~";
+      for (const char c : setting.value) expected += c == '"' ? "\\(dq" : c == '-' ? "\\-" : std::string(1, c);
+    }
+    EXPECT_THAT(manual, HasSubstr(expected)) << key;
+  }
 }
 
 }  // namespace

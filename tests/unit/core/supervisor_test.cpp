@@ -1,4 +1,4 @@
-#include "told.hpp"
+#include "life.hpp"
 
 #include <gtest/gtest.h>
 
@@ -10,6 +10,7 @@ using namespace std::chrono_literals;
 
 constexpr Instant k_now{1000s};
 const Assignment k_a{"hub-a", "dev"};
+const Remembered k_remembered{k_a, {}, ""};
 
 Context context(Instant now = k_now, double chance = 0.5) {
   return {.now = now,
@@ -23,6 +24,7 @@ Supervisor asking_dps(std::uint32_t waits_before = 0) {
   Supervisor supervisor{state::Provisioning{AttemptId{1}, k_now + 10s}, {}, {}};
   supervisor.memory.attempts_made = 1;
   supervisor.memory.dps_waits = waits_before;
+  supervisor.memory.hub_waits = waits_before;
   return supervisor;
 }
 
@@ -47,7 +49,7 @@ TEST(Supervisor, LeavesAThrottledDpsAloneForItsPollLimitAtLeast) {
 TEST(Supervisor, SpreadsItsWaitsOverAGrowingRange) {
   EXPECT_EQ(wait_after(asking_dps(0), {Fault::Unreachable, "", {}}, 0.5), 500ms);
   EXPECT_EQ(wait_after(asking_dps(3), {Fault::Unreachable, "", {}}, 0.5), 4s);
-  EXPECT_EQ(wait_after(asking_dps(30), {Fault::Unreachable, "", {}}, 0.5), 30s);
+  EXPECT_EQ(wait_after(asking_dps(30), {Fault::Unreachable, "", {}}, 0.5), 7500ms);
 }
 
 TEST(Supervisor, ForgetsItsWaitsOnlyAfterAStableMinute) {
@@ -66,27 +68,33 @@ TEST(Supervisor, ForgetsItsWaitsOnlyAfterAStableMinute) {
 }
 
 TEST(Supervisor, DoesNotRunInACircleAgainstAHubThatDropsEverySessionAtOnce) {
-  Step now = start(k_a, context());
-  const auto session = [&] { return AttemptId{now.supervisor.memory.attempts_made}; };
-  now = step(now.supervisor, event::SessionOpened{session()}, context());
-  now = step(now.supervisor, event::HubLost{session(), {Fault::ConnectionLost, "", {}}}, context());
-  EXPECT_EQ(told(now.supervisor.state), "Reprovision(try hub-a)");  // the first may be chance
-  Instant clock = k_now;
+  Life life = Life::with_memory();
+  const auto dropped_at_once = [&] {
+    life.after(50ms).session_opens();
+    life.after(1s).hub_lost(Fault::ConnectionLost, "hub-a closed the connection");
+  };
+  dropped_at_once();
+  EXPECT_EQ(life.state(), "Reprovision(try hub-a)");  // the first may be chance
+  dropped_at_once();
+  EXPECT_EQ(life.state(), "Reprovision(try hub-a+dps)");  // the second may be a move: DPS is asked, once
+  const auto asked = life.times_asked();
+  const Instant begin = life.now();
   for (int i = 0; i < 12; ++i) {
-    now = step(now.supervisor, event::SessionOpened{session()}, context(clock));
-    now = step(now.supervisor, event::HubLost{session(), {Fault::ConnectionLost, "", {}}}, context(clock));
-    ASSERT_EQ(told(now.supervisor.state), "Backoff(hub)");
-    clock = deadline(now.supervisor.state);
-    now = step(now.supervisor, event::TimeReached{}, context(clock));
+    dropped_at_once();
+    ASSERT_EQ(life.state(), "Backoff(hub)");
+    life.until_the_deadline();
   }
-  EXPECT_GT(clock - k_now, 2min);
+  EXPECT_EQ(life.times_asked(), asked);
+  EXPECT_GT(life.now() - begin, 1min);
 }
 
 TEST(Supervisor, WaitsTwiceAsLongEachTimeThatDpsNamesTheHubThatRefuses) {
-  Supervisor supervisor{state::Reprovision{state::Reprovision::AskDps{AttemptId{1}, "hub-a"}, k_now + 10s}, {}, {}};
+  using R = state::Reprovision;
+  const R asking{R::DpsAlone{{AttemptId{1}, "hub-a", k_now + 10s}}, k_now + 10s};
+  Supervisor supervisor{asking, {}, {}};
   for (const auto expected : {5s, 10s, 20s, 40s, 80s, 160s, 300s, 300s}) {
-    supervisor.state = state::Reprovision{state::Reprovision::AskDps{AttemptId{1}, "hub-a"}, k_now + 10s};
-    const Step after = step(supervisor, event::Assigned{AttemptId{1}, k_a}, context());
+    supervisor.state = asking;
+    const Step after = step(supervisor, event::Assigned{AttemptId{1}, k_a, ""}, context());
     EXPECT_EQ(deadline(after.supervisor.state) - k_now, expected);
     supervisor = after.supervisor;
   }
@@ -94,17 +102,17 @@ TEST(Supervisor, WaitsTwiceAsLongEachTimeThatDpsNamesTheHubThatRefuses) {
 
 TEST(Supervisor, TriesTheHubThatRefusedOnceMoreWhenDpsInsists) {
   Supervisor supervisor{state::Backoff{state::Backoff::Next::AskDps, k_now}, {}, {}};
-  supervisor.memory.remembered = k_a;
+  supervisor.memory.remembered = k_remembered;
   Step after = step(supervisor, event::TimeReached{}, context());
   EXPECT_EQ(told(after.supervisor.state), "Reprovision(dps)");
-  after = step(after.supervisor, event::Assigned{AttemptId{after.supervisor.memory.attempts_made}, k_a}, context());
+  after = step(after.supervisor, event::Assigned{AttemptId{after.supervisor.memory.attempts_made}, k_a, ""}, context());
   EXPECT_EQ(told(after.supervisor.state), "Connecting(hub-a,assigned)");
 }
 
 TEST(Supervisor, GivesEachAttemptAnIdOfItsOwn) {
-  Step now = start({}, context());
+  Step now = start({}, {}, context());
   const auto first = std::get<state::Provisioning>(now.supervisor.state).attempt;
-  now = step(now.supervisor, event::Assigned{first, k_a}, context());
+  now = step(now.supervisor, event::Assigned{first, k_a, ""}, context());
   const auto second = std::get<state::Connecting>(now.supervisor.state).attempt;
   EXPECT_NE(first, second);
   const Step late = step(now.supervisor, event::HubLost{first, {Fault::Unreachable, "", {}}}, context());

@@ -18,13 +18,15 @@ inline std::string seconds(std::chrono::microseconds duration) {
 
 inline std::string told(const Effect& effect) {
   struct Visitor {
+    std::string operator()(const effect::PrepareDps&) const { return "PrepareDps"; }
     std::string operator()(const effect::AskDps&) const { return "AskDps"; }
     std::string operator()(const effect::CancelDps&) const { return "CancelDps"; }
     std::string operator()(const effect::OpenSession& e) const { return "OpenSession(" + e.target.hub + ")"; }
     std::string operator()(const effect::CloseSession& e) const {
       return e.drain.count() > 0 ? "CloseSession" : "DropSession";
     }
-    std::string operator()(const effect::Remember& e) const { return "Remember(" + e.assignment.hub + ")"; }
+    std::string operator()(const effect::Remember& e) const { return "Remember(" + e.remembered.assignment.hub + ")"; }
+    std::string operator()(const effect::KeepBudget&) const { return "KeepBudget"; }
     std::string operator()(const effect::Announce&) const { return ""; }  // the state stands beside it
     std::string operator()(const effect::FailedOver& e) const { return "FailedOver(" + e.from + "," + e.to + ")"; }
     std::string operator()(const effect::End&) const { return "End"; }
@@ -48,13 +50,18 @@ inline std::string told(const State& state) {
       const char* origins[] = {"remembered", "assigned", "renewal"};
       return "Connecting(" + s.target.hub + "," + origins[static_cast<int>(s.origin)] + ")";
     }
-    std::string operator()(const state::Connected& s) const { return "Connected(" + s.at.hub + ")"; }
+    std::string operator()(const state::Connected& s) const {
+      return "Connected(" + s.at.hub + (s.suspected ? ",suspected)" : ")");
+    }
     std::string operator()(const state::Reprovision& s) const {
-      if (const auto* hub = std::get_if<state::Reprovision::TryRemembered>(&s.stage)) {
-        return "Reprovision(try " + hub->target.hub + ")";
-      }
-      const auto& avoid = std::get<state::Reprovision::AskDps>(s.stage).avoid;
-      return avoid.empty() ? "Reprovision(dps)" : "Reprovision(dps, not " + avoid + ")";
+      return "Reprovision(" + std::visit(*this, s.race) + ")";
+    }
+    std::string operator()(const state::Reprovision::HubAlone& s) const {
+      return "try " + s.hub.target.hub + (s.dps_failed ? ",dps failed" : "");
+    }
+    std::string operator()(const state::Reprovision::Both& s) const { return "try " + s.hub.target.hub + "+dps"; }
+    std::string operator()(const state::Reprovision::DpsAlone& s) const {
+      return s.dps.avoid.empty() ? "dps" : "dps,not " + s.dps.avoid;
     }
     std::string operator()(const state::Backoff& s) const {
       return s.next == state::Backoff::Next::AskDps ? "Backoff(dps)" : "Backoff(hub)";
