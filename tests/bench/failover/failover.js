@@ -11,7 +11,7 @@ const { DELAY_MS, Rounds } = require('./rounds.js');
 const { ROWS } = require('./rows.js');
 const { installClients } = require('./stage.js');
 
-const QUICK_AT_ONCE = 3;
+const RIVALS_AT_ONCE = 2; // Node.js takes a second of one processor to start
 
 const USAGE = `usage: failover.js --build BUILD [--only ROW]... [--client ours|rival] [--rounds N] [--write DIR]
 rows: ${ROWS.map((row) => row.name).join(' ')}`;
@@ -68,10 +68,13 @@ async function main() {
   );
   const settings = { build, clients, rounds };
   const play = (entry) => playOne(entry, settings);
-  const quick = entries.filter((entry) => !entry.row.slow);
   const slow = entries.filter((entry) => entry.row.slow);
-  await together(quick, QUICK_AT_ONCE, play); // alone, since their milliseconds count
-  await together(slow, slow.length, play);
+  const quick = entries.filter((entry) => !entry.row.slow);
+  const ours = quick.filter((entry) => entry.client === 'ours');
+  const rivals = quick.filter((entry) => entry.client === 'rival');
+  await together(ours, 1, play); // alone, since their milliseconds count
+  await Promise.all([together(slow, slow.length, play), together(rivals, RIVALS_AT_ONCE, play)]);
+  if (entries.some((entry) => entry.summary.error)) process.exitCode = 1;
   const text = `${table(entries)}\n`;
   console.log(text);
   if (!write) return;

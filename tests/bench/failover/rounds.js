@@ -44,12 +44,11 @@ class Rounds {
   async start(fresh = true) {
     const { row, periodMs } = this;
     const since = await this.stage.now();
-    const began = Date.now() / 1000;
     this.subject =
       this.client === 'rival'
         ? this.stage.startRival(ID, { periodMs, tokenLifeS: row.tokenLifeS ?? 0 })
         : await this.stage.startDaemon(ID, { toml: tomlOf(row, periodMs), fresh });
-    return { since, began };
+    return { since, began: this.subject.began };
   }
 
   /** Waits until it works, and says on which hub. */
@@ -118,7 +117,14 @@ class Rounds {
     await pause(SETTLE_MS + (this.periodMs > QUICK_PERIOD_MS ? this.periodMs : 0));
     await this.subject.stop();
     const messages = await this.stage.records('telemetry', since.telemetry, ID);
-    return { seconds, dpsCalls, ...losses(messages) };
+    return { seconds, dpsCalls, ...losses(messages, this.measured()) };
+  }
+
+  /** How many messages the rival has made, by its own account at its end; what our daemon has made and no hub has yet is on
+   * its disk, and not lost. */
+  measured() {
+    if (this.client !== 'rival') return 0;
+    return Number(/^measured (\d+)$/m.exec(this.subject.log())?.[1] ?? 0);
   }
 
   async putRight() {
@@ -143,9 +149,9 @@ class Rounds {
     await pause(SETTLE_MS);
     const sessions = (await renewals()).slice(0, this.count);
     const dpsCalls = (await stage.dpsCalls()) - calls;
-    const messages = await stage.records('telemetry', since.telemetry, ID);
     await this.subject.stop();
-    const { lost, duplicated } = losses(messages);
+    const messages = await stage.records('telemetry', since.telemetry, ID);
+    const { lost, duplicated } = losses(messages, this.measured());
     return sessions.map((session, index) => {
       const after = messages.findIndex((one) => one.time_us >= session.time_us);
       const gap = after > 0 ? (messages[after].time_us - messages[after - 1].time_us) / 1e6 : null;
@@ -159,11 +165,11 @@ class Rounds {
 /** The number that a client gave a message: the rival's in its body, our daemon's at the end of its id. */
 const numberOf = (message) => message.body?.n ?? Number(/(\d+)$/.exec(message.mid)?.[1]);
 
-/** Between the first and the last message that came. */
-function losses(messages) {
+/** From the first message that came to the last, or to that number if it is greater. */
+function losses(messages, last) {
   if (messages.length === 0) return { lost: 0, duplicated: 0 };
   const numbers = new Set(messages.map(numberOf));
-  const lost = Math.max(...numbers) - Math.min(...numbers) + 1 - numbers.size;
+  const lost = Math.max(last, ...numbers) - Math.min(...numbers) + 1 - numbers.size;
   return { lost, duplicated: messages.length - numbers.size };
 }
 

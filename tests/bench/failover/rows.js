@@ -89,6 +89,18 @@ const ROWS = [
     rivalRounds: 2,
   },
   {
+    name: 'silent-cut-idle',
+    title: 'packets dropped, no telemetry (until connected)',
+    fault: cutOff,
+    limit: THROUGH_DPS,
+    waits: WAITS,
+    detection: true,
+    periodMs: 0,
+    network: 'namespace',
+    slow: true,
+    rivalRounds: 2,
+  },
+  {
     name: 'refused',
     title: 'hub kicks, then CONNACK 3',
     fault: attack('refuse', '--code', '3'),

@@ -28,6 +28,7 @@ class Child {
   constructor(command, logFile, environment = {}) {
     const log = fs.openSync(logFile, 'a');
     this.logFile = logFile;
+    this.began = Date.now() / 1000;
     this.child = spawn(command[0], command.slice(1), {
       stdio: ['ignore', log, log],
       env: { ...process.env, ...environment },
@@ -100,7 +101,7 @@ class Stage {
     fs.writeFileSync(
       config,
       `<busconfig><type>session</type><listen>${this.busAddress}</listen><policy context="default">` +
-        '<allow send_destination="*"/><allow own="*"/></policy></busconfig>\n',
+        '<allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>\n',
     );
     this.bus = new Child(['dbus-daemon', '--nofork', '--nopidfile', `--config-file=${config}`], `${socket}.log`);
     await until('the bus', 10_000, () => fs.existsSync(socket));
@@ -114,7 +115,8 @@ class Stage {
     if (fresh) fs.rmSync(folder, { recursive: true, force: true });
     fs.mkdirSync(path.join(folder, 'iotc-ha.conf.d'), { recursive: true });
     fs.mkdirSync(state, { recursive: true });
-    await this.lizard.ask('config', '--device', id, '--model', MODEL, '--output', config);
+    const answer = await this.lizard.ask('config', '--device', id, '--model', MODEL);
+    fs.writeFileSync(config, answer.config, { mode: 0o640 });
     fs.writeFileSync(path.join(folder, 'iotc-ha.conf.d/10-bench.conf'), toml);
     const program = path.join(this.build, 'src/daemon/iotc-had');
     const arguments_ = ['--config', config, '--state-dir', state, '--bus', this.busAddress];
@@ -155,11 +157,12 @@ class Stage {
     return registrations + polls;
   }
 
-  /** Drops all packets from and to a hub from now on, so that nobody is told anything. */
+  /** Drops all packets from and to a hub as they come in, so that nobody is told anything: who sends one that is dropped on
+   * its way out is told. */
   cut(hub) {
     const address = this.lizard.hub(hub);
-    this.inside(['nft', `add table ip cut; add chain ip cut out { type filter hook output priority 0; };
-      add rule ip cut out ip daddr ${address} drop; add rule ip cut out ip saddr ${address} drop`]);
+    this.inside(['nft', `add table ip cut; add chain ip cut in { type filter hook input priority 0; };
+      add rule ip cut in ip daddr ${address} drop; add rule ip cut in ip saddr ${address} drop`]);
   }
 
   mend() {
