@@ -62,7 +62,8 @@ void add_attempts(std::vector<Setting>& all) {
   all.push_back(setting(
       "failover.dps_budget", [](const Value& value) { return count(value, 1, 3600); },
       [](auto& c) -> auto& { return c.failover.dps_budget; },
-      "registrations at DPS per hour that no failure can exceed; an operator can"));
+      "registrations at DPS per hour in the long run that no failure can exceed, as many at once after a quiet "
+      "hour; an operator can exceed it"));
   all.push_back(number("failover.suspect_after", &Policy::suspect_after,
                        "an answer of the hub that is later than usual by this, or more on an unsteady link, makes the "
                        "hub suspect: it is probed"));

@@ -1,6 +1,3 @@
-// With fortified headers poll() is an inline function, which could not be defined here.
-#undef _FORTIFY_SOURCE
-
 #include "paho_seams.hpp"
 
 #include "bag.hpp"
@@ -31,7 +28,6 @@
 // What a sanitizer does instead of the real function, if there is one. Statically linked, as clang does it, its
 // functions are in the executable, where RTLD_NEXT does not look; and a close() of which the thread sanitizer hears
 // nothing makes it take the next owner of the number for a thief.
-// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming)
 extern "C" {
 int __interceptor_poll(pollfd*, nfds_t, int) __attribute__((weak));
 int __interceptor_close(int) __attribute__((weak));
@@ -40,7 +36,6 @@ int __interceptor_getaddrinfo(const char*, const char*, const addrinfo*, addrinf
 int __interceptor_connect(int, const sockaddr*, socklen_t) __attribute__((weak));
 int __interceptor_getsockopt(int, int, int, void*, socklen_t*) __attribute__((weak));
 }
-// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp,readability-identifier-naming)
 
 namespace iotc_ha::hub::paho_seams {
 namespace {

@@ -1,7 +1,5 @@
 #include "core_device.hpp"
 
-#include <cstdio>
-#include <cstdlib>
 #include <optional>
 #include <string>
 #include <utility>
@@ -44,8 +42,6 @@ core::Event event_of(const Happening& happening, const Scenario& scenario, core:
 
 CoreRules::CoreRules(const core::Policy& policy) {
   context.policy = policy;
-  if (auto* v = getenv("HUBMAX")) context.policy.backoff_max = std::chrono::seconds{atoi(v)};
-  if (auto* v = getenv("DPSMAX")) context.policy.dps_backoff_max = std::chrono::seconds{atoi(v)};
   // Renewals would be counted among the connects; a fleet does them all the time, disaster or not.
   context.token_life = std::chrono::hours{24 * 30};
   context.now = Fleet::k_disaster - 1h;
@@ -78,11 +74,6 @@ void CoreDevice::step(const core::Event& event, std::uint32_t device, Fleet& fle
   context.wall = wall_of(context.now);
   context.chance = fleet.chance();
   core::Step next = core::step(std::move(supervisor_), event, context);
-  if (getenv("TRACE") && device == 7)
-    for (const auto& e : next.effects)
-      if (const auto* a = std::get_if<core::effect::Announce>(&e))
-        fprintf(stderr, "%.2f %s\n", std::chrono::duration<double>(context.now - Fleet::k_disaster).count(),
-                a->line.c_str());
   supervisor_ = std::move(next.supervisor);
   std::optional<core::Event> follows;
   for (const core::Effect& effect : next.effects) {

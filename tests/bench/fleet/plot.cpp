@@ -87,15 +87,20 @@ std::string curves(const std::vector<Line>& lines, const Axis& axis, double top,
 }
 
 std::string asked_panel(const Scenario& scenario, const std::vector<Line>& lines, const Axis& axis) {
-  constexpr double k_decades = 5;  // 0.1 a second to 10,000
+  constexpr double k_decades = 6;  // 0.1 a second to 100,000
   const auto height = [](double per_second) {
     return k_height * (1 - (std::log10(std::max(per_second, 0.1)) + 1) / k_decades);
   };
   std::string svg =
       text("<text x='%.1f' y='%.1f'>register requests that DPS gets, a second</text>\n", k_left, k_second_top - 12);
   svg += grid_of_minutes(axis, k_second_top);
-  for (const auto& [label, value] : std::initializer_list<std::pair<const char*, double>>{
-           {"0.1", 0.1}, {"1", 1}, {"10", 10}, {"100", 100}, {"1,000", 1'000}, {"10,000", 10'000}}) {
+  for (const auto& [label, value] : std::initializer_list<std::pair<const char*, double>>{{"0.1", 0.1},
+                                                                                          {"1", 1},
+                                                                                          {"10", 10},
+                                                                                          {"100", 100},
+                                                                                          {"1,000", 1'000},
+                                                                                          {"10,000", 10'000},
+                                                                                          {"100,000", 100'000}}) {
     svg += mark(label, k_second_top, height(value));
   }
   const double allowed = height(scenario.registrations_per_minute / 60.0);
@@ -116,7 +121,7 @@ std::string plot(const Scenario& scenario, const std::vector<Line>& lines) {
   for (const Line& line : lines) longest = std::max(longest, minutes(line.outcome.connected.size()));
   const Axis axis{std::min(longest, limit * 2)};
   std::string svg = text("<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 %.0f %.0f' role='img'>\n",
-                         k_left + k_width + 130, k_second_top + k_height + 40);
+                         k_left + k_width + 150, k_second_top + k_height + 40);
   svg += text("<title>%u devices lose their hub: how many are connected, over time</title>\n", scenario.devices);
   svg += k_style;
   svg += "<rect class='ground' width='100%' height='100%'/>\n";
