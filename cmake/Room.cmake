@@ -28,10 +28,8 @@ if(IOTC_HA_SANITIZE)
   target_link_options(iotc_ha_flags INTERFACE -fsanitize=${IOTC_HA_SANITIZE})
 endif()
 
-# Half of what the compiler does for a file is reading these. What is shipped is built without them, so that a file which
-# forgets to include what it uses is found.
-set(iotc_ha_usual_headers <algorithm> <array> <chrono> <cstdint> <deque> <filesystem> <functional> <map> <memory> <optional>
-  <string> <string_view> <system_error> <utility> <variant> <vector>)
+# With CMAKE_UNITY_BUILD a compiler reads the headers once for so many files of a room, most of what it does for them.
+set(CMAKE_UNITY_BUILD_BATCH_SIZE 10)
 
 # iotc_ha_room(<name> SOURCES <file>... [ROOMS <room>...] [LIBRARIES <target>...])
 #   ROOMS      rooms whose headers this one may include
@@ -44,10 +42,4 @@ function(iotc_ha_room name)
   foreach(other IN LISTS ROOM_ROOMS)
     target_link_libraries(iotc_ha_${name} PUBLIC iotc_ha_${other})
   endforeach()
-  if(IOTC_HA_PRECOMPILE)
-    target_precompile_headers(iotc_ha_${name} PRIVATE ${iotc_ha_usual_headers})
-    if(nlohmann_json::nlohmann_json IN_LIST ROOM_LIBRARIES)
-      target_precompile_headers(iotc_ha_${name} PRIVATE <nlohmann/json.hpp>)
-    endif()
-  endif()
 endfunction()

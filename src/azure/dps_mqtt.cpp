@@ -10,12 +10,6 @@ namespace {
 constexpr std::string_view k_response = "$dps/registrations/res/";
 constexpr std::int64_t k_retry_after_max = 86'400;
 
-std::string_view cut(std::string_view& text, char separator) {
-  const std::string_view head = text.substr(0, text.find(separator));
-  text.remove_prefix(std::min(head.size() + 1, text.size()));
-  return head;
-}
-
 }  // namespace
 
 std::string dps_user_name(std::string_view id_scope, std::string_view registration_id, std::string_view product) {

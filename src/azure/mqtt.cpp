@@ -20,13 +20,6 @@ constexpr std::string_view k_creation_time = "iothub-creation-time-utc";
 constexpr std::string_view k_boot = "boot";
 constexpr std::string_view k_seq = "seq";
 
-/// Cuts off and returns what stands before the separator, or all of it; the separator goes too.
-std::string_view cut(std::string_view& text, char separator) {
-  const std::string_view head = text.substr(0, text.find(separator));
-  text.remove_prefix(head.size() < text.size() ? head.size() + 1 : head.size());
-  return head;
-}
-
 /// The value of one parameter of `?a=1&b=2`, as it is written.
 std::optional<std::string_view> parameter(std::string_view query, std::string_view name) {
   if (!query.starts_with('?')) return std::nullopt;

@@ -1,5 +1,6 @@
 #include <iotc_ha/azure/text.hpp>
 
+#include <algorithm>
 #include <cstdint>
 
 namespace iotc_ha::azure {
@@ -35,6 +36,12 @@ std::size_t character_length(std::string_view text) {
 }
 
 }  // namespace
+
+std::string_view cut(std::string_view& text, char separator) {
+  const std::string_view head = text.substr(0, text.find(separator));
+  text.remove_prefix(std::min(head.size() + 1, text.size()));
+  return head;
+}
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {

@@ -1,8 +1,12 @@
 #include "command.hpp"
 
+#include <CLI/CLI.hpp>
+
 #include <iostream>
 
 namespace iotc_ha::cli {
+
+void wrong(const std::string& option, const std::string& why) { throw CLI::ValidationError(option, why); }
 
 void complain(const std::string& text) { std::cerr << "iotc-hactl: " << text << '\n'; }
 

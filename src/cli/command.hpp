@@ -3,6 +3,7 @@
 #include "daemon.hpp"
 
 #include <functional>
+#include <string>
 
 namespace CLI {
 class App;
@@ -22,6 +23,8 @@ void add_report(CLI::App& app, Command& command);
 void add_watch(CLI::App& app, Command& command);
 void add_control(CLI::App& app, Command& command);  ///< reconnect, reprovision
 
+/// Refuses the command line for this option's value.
+[[noreturn]] void wrong(const std::string& option, const std::string& why);
 /// One line for people on standard error, with our name before it.
 void complain(const std::string& text);
 /// Tells of a failure. Returns the exit status for it.

@@ -29,8 +29,6 @@ struct Options {
 };
 
 /// Says which option is wrong; becomes exit status 64.
-[[noreturn]] void wrong(const std::string& option, const std::string& why) { throw CLI::ValidationError(option, why); }
-
 core::Submission form_of(const Options& options) {
   core::Submission form;
   form.component = options.component;

@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::uint32_t k_history = 20;
 
-core::WallTime now() {
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
-
 /// "2026-11-23 07:40:12, 3 min 12 s ago"; clocks may be set, so that it may lie ahead.
 std::string moment_and_age(core::WallTime moment) {
   const auto age = now() - moment;

@@ -100,6 +100,10 @@ std::optional<core::WallTime> read_moment(std::string_view text) {
   return moment;
 }
 
+core::WallTime now() {
+  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
+}
+
 std::string show_moment(core::WallTime moment) {
   const std::time_t seconds_since_1970 = duration_cast<seconds>(moment.time_since_epoch()).count();
   std::tm local{};

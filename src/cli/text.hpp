@@ -13,6 +13,8 @@ namespace iotc_ha::cli {
 /// RFC 3339 ("2026-11-23T07:40:12.5Z", "2026-11-23 08:40:12+01:00"), or whole microseconds since 1970. Nothing when it
 /// is neither, or no moment from 1970 to 9999.
 [[nodiscard]] std::optional<core::WallTime> read_moment(std::string_view text);
+/// What the wall clock says.
+[[nodiscard]] core::WallTime now();
 /// In local time, to the second; "-" for the epoch, which means none.
 [[nodiscard]] std::string show_moment(core::WallTime moment);
 /// "340 ms", "2.3 s", "12 s", "3 min 12 s", "5 h 3 min", "12 d 5 h".

@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::int64_t k_timeout_max = 86'400;  ///< seconds
 
-[[noreturn]] void wrong(const std::string& option, const std::string& why) { throw CLI::ValidationError(option, why); }
-
 void check_names(const std::string& option, const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     if (!fits_d_bus(name)) wrong(option, "must be UTF-8");

@@ -23,10 +23,6 @@ constexpr std::chrono::seconds k_answer_within{2};  ///< the others wait for so 
 /// What may be over in a moment: the daemon's queue is full, or its disk refuses.
 bool passes(const Failure& failure) { return failure.outcome == Outcome::Busy || failure.name == "StorageFailed"; }
 
-core::WallTime now() {
-  return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-}
-
 JsonObject event(const char* name) { return JsonObject().add("event", name).add("when", now()); }
 
 }  // namespace

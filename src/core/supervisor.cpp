@@ -9,6 +9,8 @@
 namespace iotc_ha::core {
 namespace {
 
+using R = state::Reprovision;
+
 using namespace std::chrono_literals;
 
 /// A wait is ended early by a change in the world this often at most: a link that flaps must not undo every wait.
@@ -59,7 +61,6 @@ void in(const state::Reprovision& now, const Event& event, Decision& d);
 
 /// As the end of a race in which no hub takes part.
 void in(const state::Provisioning& now, const Event& event, Decision& d) {
-  using R = state::Reprovision;
   in(R{R::DpsAlone{{now.attempt, "", now.until}}, now.until}, event, d);
 }
 
@@ -101,7 +102,6 @@ void while_named_hub_opens(const state::Connecting& now, const Event& event, Dec
 }
 
 void in(const state::Connecting& now, const Event& event, Decision& d) {
-  using R = state::Reprovision;
   if (now.origin == state::Connecting::Origin::Assigned) return while_named_hub_opens(now, event, d);
   auto& since = d.memory().opening_since;
   const Instant late = since ? *since + d.opening_timeout(now.origin) + k_worker_grace : now.until;

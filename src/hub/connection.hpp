@@ -70,6 +70,11 @@ class Connection {
   std::unique_ptr<Paho> paho_;
 };
 
+/// What a worker owns. Only its jobs touch it.
+struct Bench {
+  std::unique_ptr<Connection> connection;
+};
+
 /// The host whose name has to be resolved for this endpoint: the proxy's if there is one, else the hub's. Error
 /// BadConfiguration when the proxy is not "http://[user:password@]host:port".
 [[nodiscard]] core::Result<std::string> host_to_resolve(const Endpoint& endpoint);

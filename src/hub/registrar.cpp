@@ -22,15 +22,11 @@ using core::Error;
 using core::Fault;
 using std::chrono::milliseconds;
 
-constexpr std::size_t k_jobs_max = 64;  // for the worker: more wait only if Paho hangs
+constexpr std::size_t k_registration_jobs_max = 64;  // for the worker: more wait only if Paho hangs
 constexpr milliseconds k_end_max{2'000};
 constexpr std::chrono::seconds k_keep_alive{30};
 /// After a poll that DPS was too busy to answer, unless it said how long to wait.
 constexpr std::chrono::seconds k_busy_poll{5};
-
-struct Bench {
-  std::unique_ptr<Connection> connection;
-};
 
 Endpoint endpoint_of(const core::Registration& registration, Registrar::Transport transport) {
   Endpoint dps;
@@ -263,10 +259,10 @@ struct Registrar::Inside : std::enable_shared_from_this<Inside> {
   }
 
   void on_worker(runtime::Worker::Job job) {
-    if (!mqtt && !abandoned) mqtt.emplace("dps-mqtt", k_jobs_max);
+    if (!mqtt && !abandoned) mqtt.emplace("dps-mqtt", k_registration_jobs_max);
     if (mqtt && mqtt->post(std::move(job))) return;
     fail_in_a_call(
-        {Fault::Busy, "the MQTT worker of DPS hangs: " + std::to_string(k_jobs_max) + " calls wait for it", {}});
+        {Fault::Busy, "the MQTT worker of DPS hangs: " + std::to_string(k_registration_jobs_max) + " calls wait for it", {}});
   }
 
   template <typename Call>

@@ -28,13 +28,8 @@ using core::Error;
 using core::Fault;
 using std::chrono::milliseconds;
 
-constexpr std::size_t k_jobs_max = 1'024;  // for the worker: more wait only if Paho hangs
+constexpr std::size_t k_session_jobs_max = 1'024;  // for the worker: more wait only if Paho hangs
 constexpr milliseconds k_disconnect_max{500};
-
-/// What the worker owns. Only its jobs touch it.
-struct Bench {
-  std::unique_ptr<Connection> connection;
-};
 
 }  // namespace
 
@@ -47,7 +42,7 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
   std::unique_ptr<runtime::Loop::Timer> timer;
   std::shared_ptr<Bench> bench = std::make_shared<Bench>();
   std::shared_ptr<Gate> gate;
-  runtime::Worker mqtt{"mqtt", k_jobs_max};
+  runtime::Worker mqtt{"mqtt", k_session_jobs_max};
   std::optional<Session> session;
   std::optional<Successor> successor;  // only while `session` is being closed
   std::uint64_t last_connection = 0;
@@ -285,7 +280,7 @@ struct Sessions::Inside : std::enable_shared_from_this<Inside> {
   void on_worker(runtime::Worker::Job job) {
     if (mqtt.post(std::move(job))) return;
     end_from_a_call(
-        Error{Fault::Busy, "the MQTT worker hangs: " + std::to_string(k_jobs_max) + " calls wait for it", {}});
+        Error{Fault::Busy, "the MQTT worker hangs: " + std::to_string(k_session_jobs_max) + " calls wait for it", {}});
   }
 
   template <typename Call>

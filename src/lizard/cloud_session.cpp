@@ -12,10 +12,6 @@
 namespace iotc_ha::lizard {
 namespace {
 
-constexpr std::uint8_t k_mqtt_3_1_1 = 4;
-constexpr std::uint8_t k_bad_protocol = 1;
-constexpr std::uint8_t k_bad_user_name = 4;
-constexpr std::uint8_t k_not_authorized = 5;
 constexpr int k_argument_invalid = 400004;
 constexpr int k_too_large = 413001;
 constexpr int k_throttled = 429001;

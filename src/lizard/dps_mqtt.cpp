@@ -6,12 +6,6 @@
 namespace iotc_ha::lizard {
 namespace {
 
-constexpr std::uint8_t k_mqtt_3_1_1 = 4;
-constexpr std::uint8_t k_bad_protocol = 1;
-constexpr std::uint8_t k_server_unavailable = 3;
-constexpr std::uint8_t k_bad_user_name = 4;
-constexpr std::uint8_t k_not_authorized = 5;
-
 constexpr std::string_view k_register = "$dps/registrations/PUT/iotdps-register/?";
 constexpr std::string_view k_poll = "$dps/registrations/GET/iotdps-get-operationstatus/?";
 

@@ -29,6 +29,13 @@ enum class FrameKind : std::uint8_t {
   Die,      ///< resets all connections and ends the process at once
 };
 
+// MQTT 3.1.1, 3.1.2.2 and 3.2.2.3: the number of a Connect, and those of a Verdict.
+inline constexpr std::uint8_t k_mqtt_3_1_1 = 4;
+inline constexpr std::uint8_t k_bad_protocol = 1;
+inline constexpr std::uint8_t k_server_unavailable = 3;
+inline constexpr std::uint8_t k_bad_user_name = 4;
+inline constexpr std::uint8_t k_not_authorized = 5;
+
 struct Frame {
   FrameKind kind{};
   std::uint8_t number = 0;

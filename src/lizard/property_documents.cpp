@@ -9,8 +9,6 @@ namespace {
 
 using nlohmann::json;
 
-bool is_component(const json& value) { return value.is_object() && value.value("__t", json()) == "c"; }
-
 /// What a device reports of a property that it was asked to change: `{"value":…,"ac":…,"av":…,"ad":…}`.
 bool is_acknowledgement(const json& value) {
   return value.is_object() && value.contains("value") && value.contains("ac") && value.contains("av");

@@ -62,9 +62,6 @@ core::Result<json> merged(const std::string& document, const json& patch) {
   return changed;
 }
 
-/// Components are marked, as IoT Plug and Play has it, by `"__t":"c"`.
-bool is_component(const json& value) { return value.is_object() && value.value("__t", json()) == "c"; }
-
 /// Notes what a patch has changed, and forgets what is not in the document any more.
 void keep(PropertyChanges& changes, const json& patch, const json& document, const PropertyChange& change) {
   for (const auto& [name, value] : patch.items()) {
@@ -84,6 +81,8 @@ void keep(PropertyChanges& changes, const json& patch, const json& document, con
 }
 
 }  // namespace
+
+bool is_component(const json& value) { return value.is_object() && value.value("__t", json()) == "c"; }
 
 std::string Twin::document() const {
   json desired = json::parse(desired_);

@@ -3,6 +3,8 @@
 #include <iotc_ha/core/error.hpp>
 #include <iotc_ha/core/time.hpp>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include <cstdint>
 #include <map>
 #include <string>
@@ -18,6 +20,9 @@ struct PropertyChange {
 };
 /// By component ("" for those of none) and name.
 using PropertyChanges = std::map<std::pair<std::string, std::string>, PropertyChange>;
+
+/// Components are marked, as IoT Plug and Play has it, by `"__t":"c"`.
+[[nodiscard]] bool is_component(const nlohmann::json& value);
 
 /// A device twin as an IoT hub keeps it: two JSON documents with a version each, changed by merge patches. A patch is
 /// held against the hub's limits (32 KiB a document, depth 10, strings to 4 KiB, keys without '.', '$' and spaces,

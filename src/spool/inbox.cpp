@@ -8,9 +8,6 @@
 namespace iotc_ha::spool {
 namespace {
 
-std::int64_t microseconds(core::WallTime time) { return time.time_since_epoch().count(); }
-core::WallTime wall_time(std::int64_t microseconds) { return core::WallTime{std::chrono::microseconds{microseconds}}; }
-
 std::uint64_t checksum_of(const Document& document) {
   return crc_of({document.name.size()}, {document.name, document.text});
 }

@@ -14,8 +14,6 @@ constexpr std::chrono::microseconds k_look_min = std::chrono::seconds{1};
 constexpr std::chrono::microseconds k_look_max = std::chrono::minutes{1};
 constexpr std::chrono::minutes k_pause_between_mendings{1};
 
-core::Error storage_failed(std::string what) { return {core::Fault::StorageFailed, std::move(what)}; }
-
 std::uint64_t last_sequence_of(const Content& content) {
   std::uint64_t last = content.identity.numbers_above;
   for (const Life& life : content.lives) last = std::max(last, life.last_sequence);
@@ -74,7 +72,7 @@ core::Result<std::unique_ptr<Queue>> Queue::open(const std::filesystem::path& st
   present.account.started = now.wall;
   present.last_sequence = last_sequence_of(opened->content);
   auto queue = std::unique_ptr<Queue>(new Queue(state_dir, std::move(*opened), present));
-  if (const auto found = queue->find_front(); !found) return tl::unexpected(storage_failed(found.error().what));
+  if (const auto found = queue->find_front(); !found) return core::fail(core::Fault::StorageFailed, found.error().what);
   return queue;
 }
 
@@ -100,7 +98,9 @@ Outcome Queue::run(Turn& turn) {
   before_appends_ = nothing_above_;
   if (turn.write) {
     const auto written = with_sound_file(turn.now, [&] { return write(turn, outcome); });
-    if (!written) outcome.write_failed = storage_failed("the spool cannot be written: " + written.error().what);
+    if (!written)
+      outcome.write_failed =
+          core::Error{core::Fault::StorageFailed, "the spool cannot be written: " + written.error().what, {}};
   }
   const auto read = with_sound_file(turn.now, [&] {
     return find_front().and_then([&] { return answer(turn, outcome); }).and_then([&] {
@@ -109,7 +109,7 @@ Outcome Queue::run(Turn& turn) {
   });
   if (!read) {
     outcome.answer.clear();
-    outcome.read_failed = storage_failed("the spool cannot be read: " + read.error().what);
+    outcome.read_failed = core::Error{core::Fault::StorageFailed, "the spool cannot be read: " + read.error().what, {}};
   } else if (!outcome.answer.empty()) {
     handed_out_ = std::max(handed_out_, outcome.answer.back().message.sequence);
   }
@@ -126,7 +126,7 @@ core::Result<std::vector<core::DurableCommand>> Queue::commands(const Moment& no
   const auto done = with_sound_file(now, [&] {
     return tables_->inbox().commands().map([&](auto&& found) { commands = std::forward<decltype(found)>(found); });
   });
-  if (!done) return tl::unexpected(storage_failed("the spool cannot be read: " + done.error().what));
+  if (!done) return core::fail(core::Fault::StorageFailed, "the spool cannot be read: " + done.error().what);
   return commands;
 }
 

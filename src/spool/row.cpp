@@ -16,8 +16,10 @@ std::uint64_t checksum(std::uint64_t before, std::string_view bytes) {
   return crc32_z(before, reinterpret_cast<const Bytef*>(bytes.data()), bytes.size());
 }
 
-std::uint64_t microseconds(core::WallTime time) { return static_cast<std::uint64_t>(time.time_since_epoch().count()); }
-std::uint64_t microseconds(core::Instant time) { return static_cast<std::uint64_t>(time.time_since_epoch().count()); }
+template <typename Time>
+std::uint64_t unsigned_microseconds(Time time) {
+  return static_cast<std::uint64_t>(time.time_since_epoch().count());
+}
 
 std::optional<std::string> take_text(std::string_view& rest) {
   if (rest.size() < 4) return std::nullopt;
@@ -70,9 +72,9 @@ std::uint64_t crc_of(std::initializer_list<std::uint64_t> numbers, std::initiali
 
 std::uint64_t checksum_of(const Row& row, const std::string& properties) {
   const core::Telemetry& message = row.message;
-  return crc_of({message.sequence, message.boot, microseconds(message.created), microseconds(row.accepted.wall),
-                 microseconds(row.accepted.now), row.bytes, message.message_id.size(), message.component.size(),
-                 properties.size()},
+  return crc_of({message.sequence, message.boot, unsigned_microseconds(message.created),
+                 unsigned_microseconds(row.accepted.wall), unsigned_microseconds(row.accepted.now), row.bytes,
+                 message.message_id.size(), message.component.size(), properties.size()},
                 {message.message_id, message.component, properties, message.body});
 }
 

@@ -43,6 +43,12 @@ struct Life {
   std::optional<std::chrono::microseconds> clock;
 };
 
+/// How a time stands on disk.
+[[nodiscard]] inline std::int64_t microseconds(core::WallTime time) { return time.time_since_epoch().count(); }
+[[nodiscard]] inline core::WallTime wall_time(std::int64_t microseconds) {
+  return core::WallTime{std::chrono::microseconds{microseconds}};
+}
+
 /// `sequence, boot, created, accepted, uptime, bytes, checksum, message_id, component, properties, body`: what the
 /// tables message, kept and quarantine have in common, in the order in which read_row() wants them.
 extern const std::string k_row_columns;

@@ -8,9 +8,6 @@
 namespace iotc_ha::spool {
 namespace {
 
-core::WallTime wall_time(std::int64_t microseconds) { return core::WallTime{std::chrono::microseconds{microseconds}}; }
-std::int64_t microseconds(core::WallTime time) { return time.time_since_epoch().count(); }
-
 bool same(const AssignmentKey& one, const AssignmentKey& other) {
   return std::tie(one.dps_host, one.id_scope, one.registration_id) ==
          std::tie(other.dps_host, other.id_scope, other.registration_id);

@@ -19,6 +19,9 @@ template <std::integral Number>
   return number;
 }
 
+/// Cuts off and returns what stands before the separator, or all of it; the separator goes too.
+[[nodiscard]] std::string_view cut(std::string_view& text, char separator);
+
 /// RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF.
 [[nodiscard]] bool is_utf8(std::string_view text);
 
