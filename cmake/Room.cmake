@@ -33,7 +33,8 @@ endif()
 # With CMAKE_UNITY_BUILD a compiler reads the headers once for so many files of a room, most of what it does for them.
 set(CMAKE_UNITY_BUILD_BATCH_SIZE 10)
 if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # Of these GCC warns only in what is included, or between files that have nothing to do with each other.
+  # The first compares names of files that have nothing to do with each other, the second takes an included source for a
+  # header. Where each file is compiled by itself both are on.
   target_compile_options(iotc_ha_flags INTERFACE -Wno-shadow -Wno-subobject-linkage)
 endif()
 

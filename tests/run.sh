@@ -1,6 +1,6 @@
 #!/bin/bash
 # Installs what the tests need, builds everything and runs every test that there is. As root; on Debian 12 with two cores it
-# takes about an hour. The last lines are ctest's summary, the status is 0 only if all is well.
+# takes a little over an hour. The last lines are ctest's summary, the status is 0 only if all is well.
 #
 #   sudo tests/run.sh [CTEST-ARGUMENT...]        e.g. -L unit, or -R failover
 set -euo pipefail

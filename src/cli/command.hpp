@@ -23,7 +23,7 @@ void add_report(CLI::App& app, Command& command);
 void add_watch(CLI::App& app, Command& command);
 void add_control(CLI::App& app, Command& command);  ///< reconnect, reprovision
 
-/// Refuses the command line for this option's value.
+/// Says which option is wrong; becomes exit status 64. Only while the command line is parsed.
 [[noreturn]] void wrong(const std::string& option, const std::string& why);
 /// One line for people on standard error, with our name before it.
 void complain(const std::string& text);

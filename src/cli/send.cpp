@@ -28,7 +28,6 @@ struct Options {
   bool json = false;
 };
 
-/// Says which option is wrong; becomes exit status 64.
 core::Submission form_of(const Options& options) {
   core::Submission form;
   form.component = options.component;

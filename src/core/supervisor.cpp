@@ -9,9 +9,9 @@
 namespace iotc_ha::core {
 namespace {
 
-using R = state::Reprovision;
-
 using namespace std::chrono_literals;
+
+using R = state::Reprovision;
 
 /// A wait is ended early by a change in the world this often at most: a link that flaps must not undo every wait.
 constexpr std::chrono::seconds k_hurry_pause = 30s;

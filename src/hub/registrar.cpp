@@ -261,8 +261,9 @@ struct Registrar::Inside : std::enable_shared_from_this<Inside> {
   void on_worker(runtime::Worker::Job job) {
     if (!mqtt && !abandoned) mqtt.emplace("dps-mqtt", k_registration_jobs_max);
     if (mqtt && mqtt->post(std::move(job))) return;
-    fail_in_a_call(
-        {Fault::Busy, "the MQTT worker of DPS hangs: " + std::to_string(k_registration_jobs_max) + " calls wait for it", {}});
+    fail_in_a_call({Fault::Busy,
+                    "the MQTT worker of DPS hangs: " + std::to_string(k_registration_jobs_max) + " calls wait for it",
+                    {}});
   }
 
   template <typename Call>

@@ -1,5 +1,7 @@
 #include "hub_tap.hpp"
 
+#include "link.hpp"
+
 #include <dlfcn.h>
 #include <openssl/ssl.h>
 
@@ -14,7 +16,6 @@ constexpr unsigned char k_connack = 0x20;
 constexpr unsigned char k_publish = 0x30;
 constexpr unsigned char k_puback = 0x40;
 constexpr unsigned char k_disconnect = 0xE0;
-constexpr unsigned char k_not_authorized = 5;
 
 thread_local SSL* last_read = nullptr;  // mosquitto has one thread, the program of the tests several
 std::uint8_t refusal = k_not_authorized;
@@ -124,10 +125,10 @@ __attribute__((visibility("default"))) int SSL_write(SSL* ssl, const void* buffe
   namespace tap = iotc_ha::lizard::tap;
   static const auto real_write = tap::real<int(SSL*, const void*, int)>("SSL_write");
   const auto* bytes = static_cast<const unsigned char*>(buffer);
-  if (size == 4 && bytes[0] == tap::k_connack && bytes[1] == 2 && bytes[3] == tap::k_not_authorized) {
+  if (size == 4 && bytes[0] == tap::k_connack && bytes[1] == 2 && bytes[3] == iotc_ha::lizard::k_not_authorized) {
     // The first bytes that go out on a connection: they fit, and the write is never repeated.
     const std::array<unsigned char, 4> refused{tap::k_connack, 2, bytes[2], tap::refusal};
-    tap::refusal = tap::k_not_authorized;
+    tap::refusal = iotc_ha::lizard::k_not_authorized;
     return real_write(ssl, refused.data(), size);
   }
   const int count = real_write(ssl, buffer, size);

@@ -15,6 +15,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
+tl::unexpected<core::Error> folder_failed(std::string what) {
+  return core::fail(core::Fault::StorageFailed, std::move(what));
+}
+
 std::error_code last_error() { return {errno, std::generic_category()}; }
 
 std::string time_stamp() {
@@ -33,7 +37,7 @@ core::Result<fs::path> free_name(const fs::path& folder) {
     fs::path name = folder / (stem + (i == 0 ? "" : "-" + std::to_string(i)) + ".db");
     if (!fs::exists(fs::symlink_status(name))) return name;
   }
-  return core::fail(core::Fault::StorageFailed, folder.string() + " has " + std::to_string(k_names_max) + " files of this second");
+  return folder_failed(folder.string() + " has " + std::to_string(k_names_max) + " files of this second");
 }
 
 /// A missing file is none to move.
@@ -41,7 +45,7 @@ core::Result<void> move_file(const fs::path& from, const fs::path& to) {
   std::error_code failed;
   fs::rename(from, to, failed);
   if (!failed || failed == std::errc::no_such_file_or_directory) return {};
-  return core::fail(core::Fault::StorageFailed, from.string() + " cannot be moved to " + to.string() + ": " + failed.message());
+  return folder_failed(from.string() + " cannot be moved to " + to.string() + ": " + failed.message());
 }
 
 }  // namespace
@@ -49,7 +53,7 @@ core::Result<void> move_file(const fs::path& from, const fs::path& to) {
 core::Result<void> Folder::make() const {
   std::error_code failed;
   fs::create_directory(path_, failed);
-  if (failed) return core::fail(core::Fault::StorageFailed, "state directory " + path_.string() + ": " + failed.message());
+  if (failed) return folder_failed("state directory " + path_.string() + ": " + failed.message());
   return {};
 }
 
@@ -64,7 +68,7 @@ core::Result<fs::path> Folder::set_database_aside() const {
   const fs::path folder = path_ / "quarantine";
   std::error_code failed;
   fs::create_directory(folder, failed);
-  if (failed) return core::fail(core::Fault::StorageFailed, folder.string() + " cannot be made: " + failed.message());
+  if (failed) return folder_failed(folder.string() + " cannot be made: " + failed.message());
   auto name = free_name(folder);
   if (!name) return name;
   // The file itself goes last: SQLite deletes a -wal that it finds alone, so a crash in between must not leave one.
@@ -92,17 +96,17 @@ core::Result<bool> Folder::finish_replacing() const {
   std::error_code failed;
   if (fs::exists(finished(), failed)) return put_in_place().map([](const fs::path& /*aside*/) { return true; });
   fs::remove(unfinished(), failed);
-  if (failed) return core::fail(core::Fault::StorageFailed, unfinished().string() + " cannot be removed: " + failed.message());
+  if (failed) return folder_failed(unfinished().string() + " cannot be removed: " + failed.message());
   return false;
 }
 
 core::Result<void> Folder::sync() const {
   const int fd = ::open(path_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return core::fail(core::Fault::StorageFailed, path_.string() + " cannot be opened: " + last_error().message());
+  if (fd < 0) return folder_failed(path_.string() + " cannot be opened: " + last_error().message());
   const int synced = ::fsync(fd);
   const std::error_code why = last_error();
   ::close(fd);
-  if (synced != 0) return core::fail(core::Fault::StorageFailed, path_.string() + " cannot be written: " + why.message());
+  if (synced != 0) return folder_failed(path_.string() + " cannot be written: " + why.message());
   return {};
 }
 

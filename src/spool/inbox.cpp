@@ -3,7 +3,6 @@
 #include "row.hpp"
 
 #include <array>
-#include <chrono>
 
 namespace iotc_ha::spool {
 namespace {

@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 // one beyond what is looked at here is found when it is read.
 constexpr std::uintmax_t k_checked_whole_max = 8U << 20U;
 
-core::Error storage_failed(std::string what) { return {core::Fault::StorageFailed, std::move(what), {}}; }
+core::Error storage_failed(std::string what) { return {core::Fault::StorageFailed, std::move(what)}; }
 
 /// What to do with a file that was found.
 struct Verdict {

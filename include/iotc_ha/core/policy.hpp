@@ -21,7 +21,7 @@ struct Policy {
       0};  ///< a lost hub that does not refuse is tried alone for so long, up to twice
   // DPS
   bool early_poll = true;         ///< polls at 0.3, 1 and 2.5 s, sooner than DPS suggests, within its limit
-  std::uint32_t dps_budget = 60;  ///< an hour in the long run, and at once after a quiet hour; an operator may more
+  std::uint32_t dps_budget = 60;  ///< registrations an hour in the long run (core/dps_budget.hpp)
   // Silence (core/link_watch.hpp)
   std::chrono::milliseconds suspect_after{1'000};  ///< at least: an answer later than usual by this is late
   std::chrono::milliseconds silent_after{4'000};   ///< at least: with an answer owed for so long, the hub is dead
