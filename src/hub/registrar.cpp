@@ -254,6 +254,7 @@ struct Registrar::Inside : std::enable_shared_from_this<Inside> {
   void forget() {
     question.reset();
     timer->disarm();
+    ++connection;  // Paho calls what it has in flight failed when its client goes: not the next question's affair
     // If the worker takes no more jobs it hangs in Paho; the next one it does take replaces the connection anyway.
     if (mqtt) static_cast<void>(mqtt->post([bench = bench] { bench->connection.reset(); }));
   }

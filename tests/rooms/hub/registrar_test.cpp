@@ -220,6 +220,7 @@ TEST(Registering, NothingIsToldOfAnAttemptThatWasCancelledOrReplaced) {
   const auto end = counter.wait_for<Registered>(k_patience);
   ASSERT_TRUE(end);
   EXPECT_EQ(end->attempt, AttemptId{3});
+  ASSERT_TRUE(end->assignment) << end->assignment.error().what;
   if (const auto sent = counter.wait_for<RegistrationSent>(0ms)) {
     EXPECT_EQ(sent->attempt, AttemptId{3});
   }
