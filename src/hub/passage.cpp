@@ -124,7 +124,8 @@ Tunnel::Passage::Step Tunnel::Passage::pass_proxy() {
 Tunnel::Passage::Step Tunnel::Passage::start_tls() {
   const std::string& host = way_.host;
   const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  auto made = TlsStream::make(peer_->get(), bracketed ? host.substr(1, host.size() - 2) : host, way_.ca_file);
+  auto made =
+      TlsStream::make(peer_->get(), bracketed ? host.substr(1, host.size() - 2) : host, way_.port, way_.ca_file);
   if (!made) return made.error();
   tls_ = *std::move(made);
   while (true) {

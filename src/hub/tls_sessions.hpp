@@ -9,8 +9,9 @@
 
 /// TLS sessions of past connections, so that the next one to the same hub needs neither a certificate nor, with TLS
 /// 1.2, a second round trip. A session stands for a certificate that was verified, so it is only offered where the same
-/// trust store is asked, and only by connections that verify; who has asked for it still compares the name of the host
-/// with the certificate, which the session carries. Any thread.
+/// trust store is asked, and only by connections that verify. The name of the host is its user's affair: Paho compares
+/// it each time, with the certificate that the session carries; a tunnel has had it compared before a session was kept,
+/// and therefore keeps its own apart. Any thread.
 namespace iotc_ha::hub::tls_sessions {
 
 /// Whose session it is. It changes with the trust store: another path, or another file in its place.

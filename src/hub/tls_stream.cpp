@@ -1,5 +1,7 @@
 #include "tls_stream.hpp"
 
+#include "tls_sessions.hpp"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
@@ -49,7 +51,7 @@ TlsStream::TlsStream(std::unique_ptr<Session> session) : session_(std::move(sess
 
 TlsStream::~TlsStream() = default;
 
-core::Result<std::unique_ptr<TlsStream>> TlsStream::make(int socket, const std::string& host,
+core::Result<std::unique_ptr<TlsStream>> TlsStream::make(int socket, const std::string& host, std::uint16_t port,
                                                          const std::filesystem::path& ca_file) {
   ERR_clear_error();
   auto session = std::make_unique<Session>();
@@ -66,13 +68,19 @@ core::Result<std::unique_ptr<TlsStream>> TlsStream::make(int socket, const std::
   session->tls.reset(SSL_new(context));
   SSL* tls = session->tls.get();
   if (tls == nullptr || SSL_set_fd(tls, socket) != 1 || !expect_host(tls, host)) return refused("no TLS with " + host);
+  // Not to be mixed with the sessions of Paho's connections: those are kept before Paho has compared the name, and a
+  // resumed session is not compared again here.
+  tls_sessions::use(tls, "tunnel " + tls_sessions::key_of(host, port, ca_file));
   return std::unique_ptr<TlsStream>(new TlsStream(std::move(session)));
 }
 
 TlsStream::Outcome TlsStream::handshake() {
   ERR_clear_error();
   const Outcome outcome = outcome_of(SSL_connect(session_->tls.get()));
-  if (outcome == Outcome::Done) is_open_ = true;
+  if (outcome == Outcome::Done) {
+    is_open_ = true;
+    tls_sessions::count(session_->tls.get());
+  }
   return outcome;
 }
 

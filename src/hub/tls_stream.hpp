@@ -3,6 +3,7 @@
 #include <iotc_ha/core/error.hpp>
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -16,9 +17,11 @@ class TlsStream {
  public:
   enum class Outcome { Done, WantsRead, WantsWrite, Over };
 
-  /// `host` is the name or the numeric address in the certificate; `ca_file` empty: the system's trust store. Error
-  /// TlsRefused when that cannot be read.
+  /// `host` is the name or the numeric address in the certificate, and with `port` it tells whose TLS session of an
+  /// earlier connection can be resumed; `ca_file` empty: the system's trust store. Error TlsRefused when that cannot be
+  /// read.
   [[nodiscard]] static core::Result<std::unique_ptr<TlsStream>> make(int socket, const std::string& host,
+                                                                     std::uint16_t port,
                                                                      const std::filesystem::path& ca_file);
   ~TlsStream();
   TlsStream(const TlsStream&) = delete;

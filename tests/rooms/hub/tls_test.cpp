@@ -18,16 +18,29 @@ using core::Fault;
 class Tls : public HubRoom {
  protected:
   /// A hub that speaks TLS up to this version, and notes how each connection came about.
-  [[nodiscard]] ScriptedPeer::Script hub(int newest) {
-    return [this, newest](Dialogue& device) {
+  [[nodiscard]] ScriptedPeer::Script hub(int newest, hub::Transport transport) {
+    return [this, newest, transport](Dialogue& device) {
       device.start_tls(keys, newest);
       {
         const std::scoped_lock lock(mutex_);
         handshakes_.push_back({device.tls_version(), device.is_resumed()});
       }
+      if (transport == hub::Transport::WebSocket) device.upgrade();
       device.accept_session();
       device.wait_until_gone();
     };
+  }
+  /// Three sessions, one after the other.
+  void open_thrice(int newest, hub::Transport transport) {
+    ScriptedPeer peer(hub(newest, transport));
+    hub::Endpoint to = endpoint(peer.port());
+    to.transport = transport;
+    to.websocket_port = peer.port();
+    Desk desk;
+    for (const std::uint64_t i : {1U, 2U, 3U}) {
+      desk.run([&](hub::Sessions& sessions) { sessions.open(AttemptId{i}, to); });
+      ASSERT_TRUE(desk.wait_for<hub::Opened>(k_soon));
+    }
   }
   struct Handshake {
     int version;
@@ -44,16 +57,17 @@ class Tls : public HubRoom {
 };
 
 TEST_F(Tls, IsTheNewestThatBothSidesHaveAndResumedByTheNextConnection) {
-  for (const int newest : {TLS1_2_VERSION, TLS1_3_VERSION}) {
-    const std::size_t before = handshakes().size();
-    ScriptedPeer peer(hub(newest));
-    Desk desk;
-    for (const std::uint64_t i : {1U, 2U, 3U}) ASSERT_TRUE(opened(desk, AttemptId{i}, peer.port()));
-    const auto all = handshakes();
-    ASSERT_EQ(all.size(), before + 3);
-    for (std::size_t i = 0; i < 3; ++i) {
-      EXPECT_EQ(all[before + i].version, newest);
-      EXPECT_EQ(all[before + i].resumed, i > 0) << "connection " << i << ", TLS version " << newest;
+  for (const auto transport : {hub::Transport::Mqtt, hub::Transport::WebSocket}) {
+    for (const int newest : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+      const std::size_t before = handshakes().size();
+      ASSERT_NO_FATAL_FAILURE(open_thrice(newest, transport));
+      const auto all = handshakes();
+      ASSERT_EQ(all.size(), before + 3);
+      for (std::size_t i = 0; i < 3; ++i) {
+        EXPECT_EQ(all[before + i].version, newest);
+        EXPECT_EQ(all[before + i].resumed, i > 0)
+            << "connection " << i << ", TLS version " << newest << ", transport " << static_cast<int>(transport);
+      }
     }
   }
 }
