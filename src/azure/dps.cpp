@@ -130,16 +130,16 @@ std::string dps_register_body(std::string_view registration_id, std::string_view
   return body.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-core::Result<DpsAnswer> read_dps_answer(int http_status, std::string_view body,
+core::Result<DpsAnswer> read_dps_answer(int status_code, std::string_view body,
                                         std::optional<std::chrono::seconds> retry_after) {
-  const std::string headline = "DPS answered HTTP " + std::to_string(http_status);
-  const bool is_success = http_status >= 200 && http_status < 300;
+  const std::string headline = "DPS answered " + std::to_string(status_code);
+  const bool is_success = status_code >= 200 && status_code < 300;
 
   const core::Result<std::string> text = compact_json(body);
   const json answer = text ? json::parse(*text, nullptr, /*allow_exceptions=*/false) : json();
   if (!answer.is_object()) {
     // A proxy or a balancer answers in HTML.
-    if (!is_success) return failed(fault_of_status(http_status), headline, one_line(body, 80), retry_after);
+    if (!is_success) return failed(fault_of_status(status_code), headline, one_line(body, 80), retry_after);
     return failed(Fault::DpsProtocol, headline + " with a body that is not a JSON object", one_line(body, 80), {});
   }
   const json registration = answer.value("registrationState", json());
@@ -157,7 +157,7 @@ core::Result<DpsAnswer> read_dps_answer(int http_status, std::string_view body,
     return failed(fault_of_error_code(code), headline, describe(answer, "message"), retry_after);
   }
   if (!is_success) {
-    return failed(fault_of_status(http_status), headline, describe(answer, "message"), retry_after);
+    return failed(fault_of_status(status_code), headline, describe(answer, "message"), retry_after);
   }
   if (status == "assigned") return read_assigned(registration);
   if (status == "assigning" || status == "unassigned") return read_assigning(answer, retry_after);

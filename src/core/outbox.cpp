@@ -90,12 +90,6 @@ void Outbox::strike_those_in_flight() {
 
 // ---- What there is
 
-std::optional<Instant> Outbox::waiting_since() const {
-  if (in_flight_ == 0) return std::nullopt;
-  const auto oldest = std::find_if(queue_.begin(), queue_.end(), [](const Entry& entry) { return entry.sent_at; });
-  return oldest->sent_at;
-}
-
 std::uint64_t Outbox::clear_up_to() const {
   return queue_.empty() ? last_loaded_ : queue_.front().message.sequence - 1;
 }

@@ -35,7 +35,7 @@ using DpsAnswer = std::variant<DpsAssigning, DpsAssigned>;
 /// What an HTTP answer means. `retry_after`: the header, if it was there. The HTTP code stays 2xx for "failed" and
 /// "disabled", so the status in the body decides. Errors carry errorCode, message and trackingId in their text, and
 /// retry_after; body errors are recognised by errorCode/1000 also when the HTTP code says otherwise.
-[[nodiscard]] core::Result<DpsAnswer> read_dps_answer(int http_status, std::string_view body,
+[[nodiscard]] core::Result<DpsAnswer> read_dps_answer(int status_code, std::string_view body,
                                                       std::optional<std::chrono::seconds> retry_after);
 
 }  // namespace iotc_ha::azure

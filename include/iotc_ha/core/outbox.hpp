@@ -55,8 +55,6 @@ class Outbox {
   /// Everything is given back to the spool.
   void session_ended(End end);
 
-  /// Since when the oldest unacknowledged message has been waiting; nothing when there is none.
-  [[nodiscard]] std::optional<Instant> waiting_since() const;
   /// The highest number up to which everything that was loaded has been acknowledged.
   [[nodiscard]] std::uint64_t clear_up_to() const;
   [[nodiscard]] std::size_t loaded() const { return queue_.size(); }

@@ -77,10 +77,10 @@ TEST(Dps, AnErrorCarriesItsCodeMessageAndTrackingIdAndTheWait) {
   const Error error = refused(401, k_unauthorized, 12s);
   EXPECT_EQ(error.fault, Fault::DpsUnauthorized);
   EXPECT_EQ(error.what,
-            "DPS answered HTTP 401: 401002 Invalid certificate. (trackingId 8ad0463c-6427-4479-9dfa-3e8bb7003e9b)");
+            "DPS answered 401: 401002 Invalid certificate. (trackingId 8ad0463c-6427-4479-9dfa-3e8bb7003e9b)");
   EXPECT_EQ(error.retry_after, 12s);
   EXPECT_EQ(refused(429, k_throttled, 30s), (Error{Fault::DpsThrottled,
-                                                   "DPS answered HTTP 429: 429001 Operations are being throttled for "
+                                                   "DPS answered 429: 429001 Operations are being throttled for "
                                                    "this tenant. (trackingId 8ad0463c)",
                                                    30s}));
 }

@@ -100,19 +100,6 @@ TEST(Outbox, BeginsFromTheOldestWithEachSession) {
   EXPECT_EQ(outbox.room()->after, 0U);
 }
 
-TEST(Outbox, KnowsSinceWhenTheHubOwesAnAcknowledgement) {
-  Outbox outbox = holding(1, 1);
-  EXPECT_FALSE(outbox.waiting_since());
-  static_cast<void>(outbox.take(k_now));
-  outbox.load(messages(2, 2));
-  static_cast<void>(outbox.take(k_now + 5s));
-  EXPECT_EQ(outbox.waiting_since(), k_now);
-  outbox.acknowledged(1, k_now + 6s);
-  EXPECT_EQ(outbox.waiting_since(), k_now + 5s);
-  outbox.acknowledged(2, k_now + 6s);
-  EXPECT_FALSE(outbox.waiting_since());
-}
-
 TEST(Outbox, KnowsUpToWhereEverythingIsAcknowledged) {
   Outbox outbox = holding(11, 13);
   static_cast<void>(outbox.take(k_now));
