@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 #include <string_view>
+#include <utility>
 
 namespace iotc_ha::config {
 namespace {
@@ -42,7 +43,9 @@ std::string source_of(const Setting& setting, const Reading& reading) {
   const auto found = reading.in_force.find(setting.key);
   if (found != reading.in_force.end()) {
     const auto& [file, line, value] = found->second;
-    return line == 0 ? "credential " + for_comment(file) : for_comment(file) + ':' + std::to_string(line);
+    const std::string place =
+        (line == 0 ? "credential " : "") + for_comment(file) + (line == 0 ? "" : ':' + std::to_string(line));
+    return (reading.not_taken.count(setting.key) != 0 ? "instead of what cannot be used in " : "") + place;
   }
   const bool of_profile = table_of(setting.key) == "failover" && setting.key != "failover.profile";
   return of_profile ? "profile " + toml_string(reading.draft.profile) : "default";
@@ -60,10 +63,9 @@ std::string assignment(const Setting& setting, const Reading& reading) {
 
 }  // namespace
 
-tl::expected<std::string, std::vector<Fault>> describe(const Sources& sources) {
+Description describe(const Sources& sources) {
   constexpr std::size_t k_comment_column = 36;
-  const auto reading = read(sources);
-  if (!reading) return tl::unexpected<std::vector<Fault>>(reading.error());
+  Reading reading = read(sources);
   std::string out = "# What iotc-had reads from " + for_comment(sources.file.string()) +
                     " and its drop-ins, with its defaults. Secrets are not shown.\n";
   std::string_view table;
@@ -72,11 +74,11 @@ tl::expected<std::string, std::vector<Fault>> describe(const Sources& sources) {
       table = table_of(setting.key);
       out += "\n[" + std::string(table) + "]\n";
     }
-    std::string line = assignment(setting, *reading);
+    std::string line = assignment(setting, reading);
     if (line.size() < k_comment_column) line.append(k_comment_column - line.size(), ' ');
-    out += line + "  # " + source_of(setting, *reading) + ": " + std::string(setting.meaning) + '\n';
+    out += line + "  # " + source_of(setting, reading) + ": " + std::string(setting.meaning) + '\n';
   }
-  return out;
+  return {std::move(out), std::move(reading.faults)};
 }
 
 }  // namespace iotc_ha::config

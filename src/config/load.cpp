@@ -12,7 +12,9 @@ std::string to_string(const Fault& fault) {
 }
 
 tl::expected<Config, std::vector<Fault>> load(const Sources& sources) {
-  return read(sources).map([](Reading&& reading) { return std::move(reading.draft.config); });
+  Reading reading = read(sources);
+  if (!reading.faults.empty()) return tl::unexpected(std::move(reading.faults));
+  return std::move(reading.draft.config);
 }
 
 }  // namespace iotc_ha::config

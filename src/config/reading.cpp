@@ -24,7 +24,7 @@ class Reader {
  public:
   explicit Reader(const Sources& sources) : sources_(sources) {}
 
-  tl::expected<Reading, std::vector<Fault>> run() {
+  Reading run() {
     read(sources_.file);
     for (const auto& drop_in : drop_ins()) read(drop_in);
     if (sources_.credentials_directory) read_credentials(*sources_.credentials_directory);
@@ -35,11 +35,10 @@ class Reader {
       choose_attestation();
     }
     check_orders();
-    if (faults_.empty()) return Reading{std::move(draft_), std::move(in_force_)};
     std::stable_sort(faults_.begin(), faults_.end(), [this](const Fault& a, const Fault& b) {
       return std::pair(place_of(a.file), a.line) < std::pair(place_of(b.file), b.line);
     });
-    return tl::unexpected<std::vector<Fault>>(std::move(faults_));
+    return {std::move(draft_), std::move(in_force_), std::move(not_taken_), std::move(faults_)};
   }
 
  private:
@@ -243,6 +242,6 @@ class Reader {
 
 }  // namespace
 
-tl::expected<Reading, std::vector<Fault>> read(const Sources& sources) { return Reader(sources).run(); }
+Reading read(const Sources& sources) { return Reader(sources).run(); }
 
 }  // namespace iotc_ha::config

@@ -5,11 +5,11 @@
 
 #include <iotc_ha/config/config.hpp>
 
-#include <tl/expected.hpp>
-
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace iotc_ha::config {
@@ -22,12 +22,13 @@ struct InForce {
 };
 using InForceByKey = std::map<std::string, InForce, std::less<>>;
 
-/// A configuration without faults.
+/// What the sources say, and all that is wrong with it.
 struct Reading {
-  Draft draft;
-  InForceByKey in_force;  ///< what the sources say; all other settings have their defaults
+  Draft draft;                           ///< where a value is at fault, with the default
+  InForceByKey in_force;                 ///< all other settings have their defaults
+  std::set<std::string_view> not_taken;  ///< keys whose value is a fault
+  std::vector<Fault> faults;             ///< in the order of files and lines
 };
-/// Reads and checks all sources: every fault that there is, in the order of files and lines.
-[[nodiscard]] tl::expected<Reading, std::vector<Fault>> read(const Sources& sources);
+[[nodiscard]] Reading read(const Sources& sources);
 
 }  // namespace iotc_ha::config

@@ -49,10 +49,9 @@ int run(const Options& options) {
   }
 
   if (options.print_config) {
-    const auto described = config::describe(sources);
-    if (!described) return refuse(described.error());
-    std::cout << *described;
-    return EXIT_SUCCESS;
+    const config::Description described = config::describe(sources);
+    std::cout << described.text << std::flush;
+    return described.faults.empty() ? EXIT_SUCCESS : refuse(described.faults);
   }
   auto configured = config::load(sources);
   if (!configured) return refuse(configured.error());

@@ -94,6 +94,10 @@ struct Sources {
 
 /// Every setting of the configuration as it is in force: `KEY = VALUE`, where the value came from (file and line, a
 /// credential, the profile, or the default), and what it means. No secret. It reads as a configuration file.
-[[nodiscard]] tl::expected<std::string, std::vector<Fault>> describe(const Sources& sources);
+struct Description {
+  std::string text;
+  std::vector<Fault> faults;  ///< as load() tells them; a setting whose value is at fault is described with its default
+};
+[[nodiscard]] Description describe(const Sources& sources);
 
 }  // namespace iotc_ha::config

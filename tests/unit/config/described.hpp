@@ -45,9 +45,9 @@ inline DescribedByKey described(const std::string& text) {
 }
 
 inline DescribedByKey described(const ConfigDir& dir) {
-  const auto text = describe(dir.sources());
-  if (!text) throw std::runtime_error(to_string(text.error().front()));
-  return described(*text);
+  const Description description = describe(dir.sources());
+  if (!description.faults.empty()) throw std::runtime_error(to_string(description.faults.front()));
+  return described(description.text);
 }
 
 }  // namespace iotc_ha::config
