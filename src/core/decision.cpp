@@ -5,6 +5,7 @@
 #include <iotc_ha/core/backoff.hpp>
 
 #include <algorithm>
+#include <utility>
 
 namespace iotc_ha::core {
 namespace {
@@ -22,8 +23,6 @@ constexpr std::chrono::seconds k_unmended_wait_min = 5s;
 
 /// For so long at most a hub that DPS names, and that is dead, is tried before DPS is asked again ("fast").
 constexpr std::chrono::milliseconds k_named_hub_alone_max = 60s;
-/// A header that asks for more than a day is a fault.
-constexpr std::chrono::seconds k_retry_after_max = 24h;
 
 bool is_ours_to_wait_out(Fault fault) {
   switch (fault) {
@@ -71,6 +70,14 @@ bool is_refusal(Fault fault) {
 }
 
 bool is_lasting(Fault fault) { return is_refusal(fault) || fault == Fault::HubProtocol || fault == Fault::TlsRefused; }
+
+DpsStanding standing_of(const Memory& memory, const Context& context) {
+  DpsStanding standing{memory.dps_budget, {}};
+  if (memory.dps_not_before && *memory.dps_not_before > context.now) {
+    standing.not_before = context.wall + (*memory.dps_not_before - context.now);
+  }
+  return standing;
+}
 
 AttemptId Decision::new_attempt() {
   ++next_.status.attempts;
@@ -307,7 +314,7 @@ void Decision::note_assignment(const Assignment& assignment, const std::string& 
   Memory& memory = next_.memory;
   memory.dps_waits = 0;
   memory.halts = 0;
-  memory.dps_not_before.reset();
+  spare_dps({});
   if (memory.remembered && memory.remembered->assignment.hub != assignment.hub) {
     memory.hub_waits = 0;
     memory.same_hub_waits = 0;
@@ -331,12 +338,17 @@ void Decision::note_dps_failure(const Error& error) {
   if (error.fault == Fault::DpsThrottled) ++next_.status.dps_throttled;
   const auto least = least_wait(error);
   if (least == 0s) return;
-  auto& not_before = next_.memory.dps_not_before;
+  const auto& before = next_.memory.dps_not_before;
   const auto round = next_.memory.dps_waits++;
   const Instant until =
       now() + least + full_jitter(policy().dps_backoff_base, policy().dps_backoff_max, round, context_.chance);
   // An operator may have asked over what DPS had wanted before; that holds for us still.
-  not_before = not_before ? std::max(*not_before, until) : until;
+  spare_dps(before ? std::max(*before, until) : until);
+}
+
+void Decision::spare_dps(std::optional<Instant> until) {
+  auto& not_before = next_.memory.dps_not_before;
+  if (std::exchange(not_before, until) != until) add(effect::KeepStanding{standing_of(next_.memory, context_)});
 }
 
 void Decision::rest_after_dps(const std::string& why, const Error& error, const std::string& avoid) {

@@ -17,11 +17,16 @@ namespace iotc_ha::core {
 inline constexpr std::chrono::milliseconds k_worker_grace{3'000};
 /// The hub's head start while nobody knows yet how long a session takes to open here.
 inline constexpr std::chrono::milliseconds k_head_start_unknown{2'000};
+/// A Retry-After that asks for more than a day is a fault.
+inline constexpr std::chrono::seconds k_retry_after_max{24 * 3'600};
 
 /// The hub has said no (CONNACK 3, 4, 5): only DPS knows where the device belongs now.
 [[nodiscard]] bool is_refusal(Fault fault);
 /// The hub answers, and would answer the same a moment later: not to be tried again soon, whatever DPS says of it.
 [[nodiscard]] bool is_lasting(Fault fault);
+
+/// What is to outlive the process.
+[[nodiscard]] DpsStanding standing_of(const Memory& memory, const Context& context);
 
 class Decision {
  public:
@@ -93,6 +98,8 @@ class Decision {
   [[nodiscard]] bool last_fault_was(Fault fault) const { return next_.status.last_error.name == name_of(fault); }
   /// DPS has failed: from when on it may be asked again.
   void note_dps_failure(const Error& error);
+  /// DPS wants to be left alone until then, or not any more.
+  void spare_dps(std::optional<Instant> until);
   /// Neither hub nor DPS: the wait or the halt that DPS's fault calls for. After note_dps_failure(). `avoid`: the hub
   /// that has just said no.
   void rest_after_dps(const std::string& why, const Error& error, const std::string& avoid);

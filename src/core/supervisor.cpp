@@ -23,7 +23,7 @@ void begin_anew(Decision& d, const event::Reloaded& reload) {
   Memory& memory = d.memory();
   memory.remembered = reload.remembered;
   memory.dps_from.reset();
-  memory.dps_not_before.reset();
+  d.spare_dps({});
   memory.usual_connect.reset();
   const std::string why = "the configuration has changed";
   if (reload.remembered) {
@@ -262,10 +262,9 @@ constexpr std::chrono::hours k_early_poll_pause = 1h;
 
 Step registration_sent(Supervisor supervisor, const Context& context) {
   ++supervisor.status.dps_registrations;
-  DpsBudget& budget = supervisor.memory.dps_budget;
-  budget.spend(context.policy.dps_budget, context.wall);
-  const DpsBudget now = budget;
-  return {std::move(supervisor), {effect::KeepBudget{now}}};
+  supervisor.memory.dps_budget.spend(context.policy.dps_budget, context.wall);
+  const effect::KeepStanding keep{standing_of(supervisor.memory, context)};
+  return {std::move(supervisor), {keep}};
 }
 
 /// The budget is kept by the wall clock. When that has been set back, what passes from now on counts, and not only what
@@ -273,6 +272,15 @@ Step registration_sent(Supervisor supervisor, const Context& context) {
 void follow_the_clock(Supervisor& supervisor, const Context& context) {
   DpsBudget& budget = supervisor.memory.dps_budget;
   if (context.wall < budget.at()) budget = DpsBudget{budget.spent(), context.wall};
+}
+
+/// The wish of DPS that an earlier life has kept. One for longer than DPS can ask for is of a clock that was wrong,
+/// then or now.
+std::optional<Instant> spared_until(const DpsStanding& standing, const Context& context) {
+  const auto& until = standing.not_before;
+  const auto longest = k_retry_after_max + context.policy.dps_backoff_max;
+  if (!until || *until <= context.wall || *until > context.wall + longest) return {};
+  return context.now + (*until - context.wall);
 }
 
 /// "a hub is remembered, named by DPS 3 h ago (deviceDataMigrated)"
@@ -306,10 +314,11 @@ Instant deadline(const State& state) noexcept {
   return std::visit([](const auto& s) { return s.until; }, state);
 }
 
-Step start(std::optional<Remembered> remembered, DpsBudget budget, const Context& context) {
+Step start(std::optional<Remembered> remembered, const DpsStanding& standing, const Context& context) {
   Supervisor supervisor{state::Halted{context.now}, {}, {}};
   supervisor.memory.remembered = remembered;
-  supervisor.memory.dps_budget = budget;
+  supervisor.memory.dps_budget = standing.budget;
+  supervisor.memory.dps_not_before = spared_until(standing, context);
   follow_the_clock(supervisor, context);
   Decision d(std::move(supervisor), context);
   if (remembered) {

@@ -147,7 +147,7 @@ void Agent::recall() {
     documents->clear();
     keep_identity();
   }
-  kept_budget_ = budget_of((*documents)[k_budget_document]);
+  kept_standing_ = read_standing((*documents)[k_standing_document]);
   twin_.begin(*documents);
   commands_.begin(std::move(*commands));
 }
@@ -162,7 +162,7 @@ void Agent::begin() {
                                      " in scope " + settings_.config.provisioning.id_scope + "; " + sample_.sensors());
   if (!world_.trouble().empty()) journal_.write(Severity::Warning, world_.trouble());
   recall();
-  take(core::start(remembered(), kept_budget_, context()));
+  take(core::start(remembered(), kept_standing_, context()));
   sample_.begin();
   pulse();
   service_manager::ready();  // offline is a normal state: it can work, so it is ready

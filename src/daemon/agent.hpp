@@ -79,7 +79,7 @@ class Agent {
   Sample sample_;
 
   runtime::World world_;
-  core::DpsBudget kept_budget_;  ///< of the last life
+  core::DpsStanding kept_standing_;  ///< of the last life
 
   std::mt19937_64 chance_{std::random_device{}()};
   core::Supervisor supervisor_{core::state::Halted{}, {}, {}};  ///< until begin()

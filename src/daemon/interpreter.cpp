@@ -131,8 +131,8 @@ void Interpreter::act(const core::effect::Remember& effect) {
       });
 }
 
-void Interpreter::act(const core::effect::KeepBudget& effect) {
-  tools_.store.keep(k_budget_document, to_text(effect.budget), spool::k_store_tells);
+void Interpreter::act(const core::effect::KeepStanding& effect) {
+  tools_.store.keep(k_standing_document, to_text(effect.standing), spool::k_store_tells);
 }
 
 void Interpreter::act(const core::effect::Announce& effect) {

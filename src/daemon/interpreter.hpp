@@ -54,7 +54,7 @@ class Interpreter {
   void act(const core::effect::OpenSession& effect);
   void act(const core::effect::CloseSession& effect);
   void act(const core::effect::Remember& effect);
-  void act(const core::effect::KeepBudget& effect);
+  void act(const core::effect::KeepStanding& effect);
   void act(const core::effect::Announce& effect);
   void act(const core::effect::FailedOver& effect);
   void act(const core::effect::End& effect);

@@ -2,11 +2,11 @@
 
 #include <iotc_ha/azure/sas.hpp>
 
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <system_error>
+#include <locale>
+#include <sstream>
 #include <tuple>
 #include <utility>
 
@@ -29,21 +29,26 @@ core::Result<Settings> make_settings(config::Config config) {
   return Settings{std::move(config), std::move(*key)};
 }
 
-// Thousandths of a registration, and microseconds: numbers without a point, which a locale could change.
-std::string to_text(const core::DpsBudget& budget) {
-  return std::to_string(std::llround(budget.spent() * 1'000)) + ' ' +
-         std::to_string(budget.at().time_since_epoch().count());
+// Numbers without a point, which a locale could change: thousandths of a registration, when that was, and, if there is
+// one, until when DPS wants to be left alone, both in microseconds.
+std::string to_text(const core::DpsStanding& standing) {
+  const auto microseconds = [](core::WallTime at) { return ' ' + std::to_string(at.time_since_epoch().count()); };
+  const core::DpsBudget& budget = standing.budget;
+  return std::to_string(std::llround(budget.spent() * 1'000)) + microseconds(budget.at()) +
+         (standing.not_before ? microseconds(*standing.not_before) : "");
 }
 
-core::DpsBudget budget_of(const std::string& text) {
+core::DpsStanding read_standing(const std::string& text) {
+  std::istringstream in(text);
+  in.imbue(std::locale::classic());
   std::int64_t spent = 0;
   std::int64_t at = 0;
-  const char* const end = text.data() + text.size();
-  const auto first = std::from_chars(text.data(), end, spent);
-  if (first.ec != std::errc{} || first.ptr == end || *first.ptr != ' ') return {};
-  const auto second = std::from_chars(first.ptr + 1, end, at);
-  if (second.ec != std::errc{} || second.ptr != end || spent < 0) return {};
-  return {static_cast<double>(spent) / 1'000, core::WallTime{std::chrono::microseconds{at}}};
+  std::int64_t not_before = 0;
+  if (!(in >> spent >> at) || spent < 0) return {};
+  const auto time = [](std::int64_t number) { return core::WallTime{std::chrono::microseconds{number}}; };
+  core::DpsStanding standing{{static_cast<double>(spent) / 1'000, time(at)}, {}};
+  if (in >> not_before) standing.not_before = time(not_before);
+  return standing;
 }
 
 spool::Limits spool_limits(const config::Config& config) {

@@ -22,11 +22,11 @@ struct Settings {
 /// Derives what follows. Error BadCredential when the configured key cannot serve.
 [[nodiscard]] core::Result<Settings> make_settings(config::Config config);
 
-/// The name of the document in which the spool keeps the DPS budget, and what it says.
-inline constexpr const char* k_budget_document = "dps_budget";
-[[nodiscard]] std::string to_text(const core::DpsBudget& budget);
-/// A full bucket for a text that nobody can read.
-[[nodiscard]] core::DpsBudget budget_of(const std::string& text);
+/// The name of the document in which the spool keeps how the device stands with DPS, and what it says.
+inline constexpr const char* k_standing_document = "dps_budget";
+[[nodiscard]] std::string to_text(const core::DpsStanding& standing);
+/// A full bucket and no wish for a text that nobody can read.
+[[nodiscard]] core::DpsStanding read_standing(const std::string& text);
 
 [[nodiscard]] spool::Limits spool_limits(const config::Config& config);
 

@@ -47,5 +47,26 @@ TEST_F(DpsThrottled, AFirstStartUnderThrottlingConnectsWhenItIsOver) {
   expect_good_end();
 }
 
+TEST_F(DpsThrottled, ARestartAsksNoSooner) {
+  start_lizard();
+  configure("");
+  lizard().act({"throttle", "--retry-after", "600"});
+  start_daemon();
+  ASSERT_TRUE(await_state("Backoff"));
+  const auto until = bus().agent().next_attempt;
+  expect_clean_stop();
+
+  start_daemon();
+  ASSERT_TRUE(await_state("Backoff"));
+  EXPECT_EQ(daemon().states(), (States{"Backoff"}));
+  constexpr std::uint64_t k_close_us = 1'000'000;
+  EXPECT_NEAR(static_cast<double>(bus().agent().next_attempt), static_cast<double>(until), k_close_us);
+
+  lizard().act({"throttle", "--off"});
+  bus().call("Reprovision");  // an operator goes over it
+  ASSERT_TRUE(await_hub("hub-a"));
+  expect_good_end();
+}
+
 }  // namespace
 }  // namespace iotc_ha::integration

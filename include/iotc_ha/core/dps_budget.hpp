@@ -3,6 +3,7 @@
 #include <iotc_ha/core/time.hpp>
 
 #include <cstdint>
+#include <optional>
 
 namespace iotc_ha::core {
 
@@ -30,6 +31,14 @@ class DpsBudget {
  private:
   double spent_ = 0;
   WallTime at_{};
+};
+
+/// How the device stands with DPS: what a restart must not make it forget.
+struct DpsStanding {
+  DpsBudget budget;
+  std::optional<WallTime> not_before;  ///< DPS wants to be left alone until then
+
+  friend bool operator==(const DpsStanding&, const DpsStanding&) = default;
 };
 
 }  // namespace iotc_ha::core

@@ -198,8 +198,8 @@ struct CloseSession {  ///< answered by SessionClosed; a drain of zero drops it 
 struct Remember {  ///< keep it on disk
   Remembered remembered;
 };
-struct KeepBudget {  ///< keep it on disk: a restart must not begin with a full one
-  DpsBudget budget;
+struct KeepStanding {  ///< keep it on disk: a restart must begin with no fuller budget, and no earlier question
+  DpsStanding standing;
 };
 struct Announce {  ///< one line of the journal; the status has changed
   std::string from;
@@ -220,7 +220,7 @@ struct End {};
 
 using Effect =
     std::variant<effect::PrepareDps, effect::AskDps, effect::CancelDps, effect::OpenSession, effect::CloseSession,
-                 effect::Remember, effect::KeepBudget, effect::Announce, effect::FailedOver, effect::End>;
+                 effect::Remember, effect::KeepStanding, effect::Announce, effect::FailedOver, effect::End>;
 
 /// What is known beside the state, whatever it is.
 struct Memory {
@@ -265,8 +265,8 @@ struct Step {
   std::vector<Effect> effects;
 };
 
-/// The first step of a life.
-[[nodiscard]] Step start(std::optional<Remembered> remembered, DpsBudget budget, const Context& context);
+/// The first step of a life. `standing`: as the last life has kept it.
+[[nodiscard]] Step start(std::optional<Remembered> remembered, const DpsStanding& standing, const Context& context);
 [[nodiscard]] Step step(Supervisor supervisor, const Event& event, const Context& context);
 
 }  // namespace iotc_ha::core

@@ -238,7 +238,7 @@ TEST(DecisionTable, A429IsWaitedOutWhileTheHubIsTried) {
             "DPS answered 429 (DpsThrottled: too many questions are put to DPS at present); trying hub-a in 0.5 s, DPS "
             "in 32 s: it is to be left alone until then");
   life.until_the_deadline();
-  EXPECT_EQ(life.done_since(), "OpenSession(hub-a)");
+  EXPECT_EQ(life.done_since(), "KeepStanding OpenSession(hub-a)");
 }
 
 TEST(DecisionTable, A5xxIsGivenFiveSecondsAndMoreWhileTheHubIsTried) {
@@ -330,7 +330,7 @@ TEST(DecisionTable, AChangeOfTheWorldDoesNotGoOverWhatDpsAskedForNorOverTheBudge
 
   DpsBudget spent;
   for (int i = 0; i < 60; ++i) spent.spend(60, WallTime{1'800'000'000s});
-  Life poor(std::nullopt, Policy::fast(), spent);
+  Life poor(std::nullopt, Policy::fast(), {spent, {}});
   poor.happens(event::WorldChanged{"the network has changed"});
   EXPECT_EQ(poor.waits(), 1min);
 }
@@ -338,7 +338,7 @@ TEST(DecisionTable, AChangeOfTheWorldDoesNotGoOverWhatDpsAskedForNorOverTheBudge
 TEST(DecisionTable, AClockThatIsSetBackDoesNotKeepADeviceWithoutABudgetForEver) {
   DpsBudget spent;
   for (int i = 0; i < 60; ++i) spent.spend(60, WallTime{1'800'000'000s});
-  Life life(std::nullopt, Policy::fast(), spent);
+  Life life(std::nullopt, Policy::fast(), {spent, {}});
   life.set_clock(-10h);
   life.after(3min);
   EXPECT_EQ(life.state(), "Provisioning");

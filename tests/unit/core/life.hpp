@@ -13,9 +13,21 @@ namespace iotc_ha::core::test {
 
 class Life {
  public:
-  explicit Life(std::optional<Remembered> remembered, const Policy& policy = Policy::fast(), DpsBudget budget = {})
+  explicit Life(std::optional<Remembered> remembered, const Policy& policy = Policy::fast(),
+                const DpsStanding& standing = {})
       : policy_(policy) {
-    take(start(std::move(remembered), budget, context()));
+    take(start(std::move(remembered), standing, context()));
+  }
+  /// The daemon is started again with what it has kept of this life, after a while.
+  [[nodiscard]] Life next_life(std::chrono::microseconds down) const {
+    const DpsStanding* kept = nullptr;
+    for (const Effect& effect : effects_) {
+      if (const auto* keep = std::get_if<effect::KeepStanding>(&effect)) kept = &keep->standing;
+    }
+    Life next = *this;
+    next.now_ += down;
+    next.take(start(supervisor_.memory.remembered, kept != nullptr ? *kept : DpsStanding{}, next.context()));
+    return next;
   }
   /// With a hub that is remembered, under the name that most tests use.
   [[nodiscard]] static Life with_memory(const Policy& policy = Policy::fast()) {

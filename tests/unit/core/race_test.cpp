@@ -208,7 +208,7 @@ TEST(Race, NeverGoesOverTheBudget) {
 TEST(Race, SaysThatTheBudgetIsSpentAndKeepsTryingTheHub) {
   DpsBudget spent;
   for (int i = 0; i < 60; ++i) spent.spend(60, WallTime{1'800'000'000s});
-  Life life(Remembered{{"hub-a", "dev"}, {}, ""}, Policy::fast(), spent);
+  Life life(Remembered{{"hub-a", "dev"}, {}, ""}, Policy::fast(), {spent, {}});
   life.hub_lost(Fault::Unreachable, "hub-a refused the connection");
   EXPECT_EQ(life.state(), "Backoff(hub)");
   EXPECT_EQ(life.reason(),
@@ -221,7 +221,7 @@ TEST(Race, SaysThatTheBudgetIsSpentAndKeepsTryingTheHub) {
   life.happens(event::ReprovisionAsked{});
   EXPECT_EQ(life.times_asked(), 1U);
 
-  Life nobody(std::nullopt, Policy::fast(), spent);
+  Life nobody(std::nullopt, Policy::fast(), {spent, {}});
   EXPECT_EQ(nobody.state(), "Backoff(dps)");
   EXPECT_EQ(nobody.waits(), 1min);
   nobody.until_the_deadline();
@@ -232,7 +232,7 @@ TEST(Race, KeepsTheBudgetOnDiskWithEachRegistration) {
   Life life({});
   life.done_since();
   life.register_sent();
-  EXPECT_EQ(life.done_since(), "KeepBudget");
+  EXPECT_EQ(life.done_since(), "KeepStanding");
   EXPECT_EQ(life.supervisor().memory.dps_budget.spent(), 1);
 }
 
@@ -251,6 +251,31 @@ TEST(Race, AsksNoSoonerThanDpsWantsOnWhateverWay) {
   }
   EXPECT_GE(life.now() - told, 120s);
   EXPECT_EQ(life.status().dps_throttled, 1U);
+}
+
+TEST(Race, RemembersOverARestartWhatDpsWants) {
+  Life life({});
+  life.register_sent();
+  life.dps_fails(Fault::DpsThrottled, "DPS answered 429", 120s);
+  const auto left = life.waits();
+  Life next = life.next_life(20s);
+  EXPECT_EQ(next.state(), "Backoff(dps)");
+  EXPECT_EQ(next.waits(), left - 20s);
+  EXPECT_EQ(next.supervisor().memory.dps_budget.spent(), 1);
+  EXPECT_EQ(life.next_life(10min).state(), "Provisioning");
+  next.until_the_deadline();
+  next.dps_names("hub-a");
+  EXPECT_FALSE(next.next_life(0s).supervisor().memory.dps_not_before) << "DPS has answered since";
+}
+
+TEST(Race, BelievesNoClockThatSaysDpsWantsItForDays) {
+  Life life({});
+  life.dps_fails(Fault::DpsThrottled, "DPS answered 429", 120s);
+  for (const auto clock : {-48h, -24h * 365 * 50, 24h * 365 * 50}) {
+    Life elsewhere = life;
+    elsewhere.set_clock(clock);
+    EXPECT_EQ(elsewhere.next_life(1s).state(), "Provisioning");
+  }
 }
 
 TEST(Race, PollsEarlyUntilDpsObjects) {

@@ -26,7 +26,7 @@ inline std::string told(const Effect& effect) {
       return e.drain.count() > 0 ? "CloseSession" : "DropSession";
     }
     std::string operator()(const effect::Remember& e) const { return "Remember(" + e.remembered.assignment.hub + ")"; }
-    std::string operator()(const effect::KeepBudget&) const { return "KeepBudget"; }
+    std::string operator()(const effect::KeepStanding&) const { return "KeepStanding"; }
     std::string operator()(const effect::Announce&) const { return ""; }  // the state stands beside it
     std::string operator()(const effect::FailedOver& e) const { return "FailedOver(" + e.from + "," + e.to + ")"; }
     std::string operator()(const effect::End&) const { return "End"; }
