@@ -49,7 +49,7 @@ LIBRARIES = [
 ]
 SYSTEM_HEADER = re.compile(
     r"[a-z_0-9]+|(sys|arpa|net|netinet|linux)/\w+\.h|"
-    r"(dirent|dlfcn|errno|fcntl|grp|link|netdb|poll|pthread|pwd|sched|signal|spawn|stdlib|string|sysexits|syslog|termios|time|unistd)\.h")
+    r"(dirent|dlfcn|errno|fcntl|grp|link|malloc|netdb|poll|pthread|pwd|sched|signal|spawn|stdlib|string|sysexits|syslog|termios|time|unistd)\.h")
 
 # What a room that only turns arguments into values has no business with.
 CLOCK = ("reads a clock", r"\w*[cC]lock\s*::\s*now\b|\b(clock_gettime|gettimeofday|timespec_get)\s*\(|"
