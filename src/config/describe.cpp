@@ -44,7 +44,7 @@ std::string source_of(const Setting& setting, const Reading& reading) {
   if (found != reading.in_force.end()) {
     const auto& [file, line, value] = found->second;
     const std::string place =
-        (line == 0 ? "credential " : "") + for_comment(file) + (line == 0 ? "" : ':' + std::to_string(line));
+        line == 0 ? "credential " + for_comment(file) : for_comment(file) + ':' + std::to_string(line);
     return (reading.not_taken.count(setting.key) != 0 ? "instead of what cannot be used in " : "") + place;
   }
   const bool of_profile = table_of(setting.key) == "failover" && setting.key != "failover.profile";

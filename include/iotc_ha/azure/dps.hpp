@@ -32,7 +32,8 @@ struct DpsAssigned {
 };
 using DpsAnswer = std::variant<DpsAssigning, DpsAssigned>;
 
-/// What an HTTP answer means. `retry_after`: the header, if it was there. The HTTP code stays 2xx for "failed" and
+/// What an answer means. `status_code`: HTTP's, which MQTT has in the topic, as it has `retry_after`, the header, if it
+/// was there. The code stays 2xx for "failed" and
 /// "disabled", so the status in the body decides. Errors carry errorCode, message and trackingId in their text, and
 /// retry_after; body errors are recognised by errorCode/1000 also when the HTTP code says otherwise.
 [[nodiscard]] core::Result<DpsAnswer> read_dps_answer(int status_code, std::string_view body,
