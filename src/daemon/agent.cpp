@@ -24,14 +24,14 @@ constexpr const char* k_device = "device";
 }  // namespace
 
 Agent::Agent(runtime::Loop& loop, runtime::Journal& journal, config::Sources sources, Settings settings,
-             std::unique_ptr<spool::Store> store, const std::string& bus_address)
+             std::unique_ptr<spool::Store> store, courier::Program dps_program, const std::string& bus_address)
     : loop_(loop),
       journal_(journal),
       sources_(std::move(sources)),
       settings_(std::move(settings)),
       store_(std::move(store)),
       sessions_(loop, [this](const hub::Notice& notice) { on(notice); }),
-      dps_(loop.poster(), [this](const core::RegistrationNotice& notice) { on(notice); }),
+      dps_(loop, std::move(dps_program), [this](const core::RegistrationNotice& notice) { on(notice); }),
       registrar_(loop, [this](const core::RegistrationNotice& notice) { on(notice); }),
       bus_(loop, bus_address, {IOTC_HA_VERSION, settings_.config.device.model_id}, requests(),
            [this](const std::string& line) { journal_.write(Severity::Warning, line); }),

@@ -11,9 +11,9 @@
 #include <iotc_ha/bus/service.hpp>
 #include <iotc_ha/core/registration.hpp>
 #include <iotc_ha/core/supervisor.hpp>
+#include <iotc_ha/courier/client.hpp>
 #include <iotc_ha/hub/registrar.hpp>
 #include <iotc_ha/hub/session.hpp>
-#include <iotc_ha/provisioning/client.hpp>
 #include <iotc_ha/runtime/journal.hpp>
 #include <iotc_ha/runtime/loop.hpp>
 #include <iotc_ha/runtime/world.hpp>
@@ -32,7 +32,7 @@ class Agent {
  public:
   /// `sources`: read again at a reload. `bus_address`: as in bus::Service.
   Agent(runtime::Loop& loop, runtime::Journal& journal, config::Sources sources, Settings settings,
-        std::unique_ptr<spool::Store> store, const std::string& bus_address);
+        std::unique_ptr<spool::Store> store, courier::Program dps_program, const std::string& bus_address);
 
   /// Opens or asks for the first session. The loop runs it from here on.
   void begin();
@@ -68,7 +68,7 @@ class Agent {
 
   std::unique_ptr<spool::Store> store_;
   hub::Sessions sessions_;
-  provisioning::Client dps_;
+  courier::Client dps_;
   hub::Registrar registrar_;
   bus::Service bus_;
   Interpreter interpreter_;

@@ -6,9 +6,9 @@
 #include <iotc_ha/core/registration.hpp>
 #include <iotc_ha/core/status.hpp>
 #include <iotc_ha/core/supervisor.hpp>
+#include <iotc_ha/courier/client.hpp>
 #include <iotc_ha/hub/registrar.hpp>
 #include <iotc_ha/hub/session.hpp>
-#include <iotc_ha/provisioning/client.hpp>
 #include <iotc_ha/runtime/journal.hpp>
 #include <iotc_ha/runtime/loop.hpp>
 #include <iotc_ha/spool/store.hpp>
@@ -30,7 +30,7 @@ class Interpreter {
     runtime::Loop& loop;
     runtime::Journal& journal;
     hub::Sessions& sessions;
-    provisioning::Client& dps;  ///< over HTTPS
+    courier::Client& dps;       ///< over HTTPS
     hub::Registrar& registrar;  ///< the same over MQTT
     spool::Store& store;
     bus::Service& bus;

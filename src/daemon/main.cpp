@@ -77,6 +77,11 @@ int run(const Options& options) {
   loop.on_signal(SIGINT, [&agent] { agent->stop(); });
   loop.on_signal(SIGHUP, [&agent] { agent->reload(); });
 
+  auto dps_program = courier::Program::find();
+  if (!dps_program) {
+    journal.write(runtime::Severity::Critical, dps_program.error().what);
+    return EXIT_FAILURE;
+  }
   auto store =
       spool::Store::open(options.state_dir, daemon::spool_limits(settings->config), loop,
                          [&journal](const core::Error& error) { journal.write(runtime::Severity::Error, error.what); });
@@ -84,7 +89,8 @@ int run(const Options& options) {
     journal.write(runtime::Severity::Critical, store.error().what);
     return EXIT_FAILURE;
   }
-  daemon::Agent the_agent(loop, journal, std::move(sources), std::move(*settings), std::move(*store), options.bus);
+  daemon::Agent the_agent(loop, journal, std::move(sources), std::move(*settings), std::move(*store),
+                          *std::move(dps_program), options.bus);
   agent = &the_agent;
   agent->begin();
   const int code = loop.run();

@@ -20,10 +20,11 @@ BELOW = {
     "runtime": {"core"},
     "config": {"core", "azure"},
     "hub": {"core", "azure", "runtime"},
-    "provisioning": {"core", "azure", "runtime"},
+    "courier": {"core", "runtime"},
+    "provisioning": {"core", "azure", "runtime", "courier"},  # the other end of what the courier says
     "spool": {"core", "azure", "runtime"},
     "bus": {"core", "azure", "runtime"},
-    "daemon": {"core", "azure", "device", "runtime", "hub", "provisioning", "spool", "bus", "config"},
+    "daemon": {"core", "azure", "device", "runtime", "hub", "courier", "spool", "bus", "config"},
     "cli": {"core", "azure", "config"},
     "lizard": {"core", "azure"},
 }
@@ -44,7 +45,7 @@ LIBRARIES = [
     ("libsystemd", r"systemd/sd-(event|daemon|journal|id128)\.h", {"runtime"}),
     ("spdlog", r"spdlog/|fmt/", {"runtime"}),
     ("OpenSSL", r"openssl/", {"azure", "hub"}),  # in hub it is Paho's: what a handshake failed of
-    ("nlohmann/json", r"nlohmann/", {"azure"}),
+    ("nlohmann/json", r"nlohmann/", {"azure", "courier"}),
     ("CLI11", r"CLI/", {"daemon", "cli"}),
 ]
 SYSTEM_HEADER = re.compile(

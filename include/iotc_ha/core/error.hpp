@@ -46,7 +46,7 @@ enum class Fault : std::uint8_t {
   NotClaimed,        ///< a property or a command that belongs to another program, or to none
   NotConnected,      ///< what was to be answered went with its session
   AlreadyCompleted,  ///< it has had its answer
-  Busy,              ///< a queue of ours is at its limit, or we are about to end
+  Busy,              ///< a queue of ours is at its limit, a process of ours does not start, or we are about to end
   Cancelled,         ///< given up by ourselves, for a newer attempt or for the end
 };
 

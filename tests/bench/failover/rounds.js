@@ -78,6 +78,7 @@ class Rounds {
     const { since } = await this.start();
     const hub = await this.untilAtWork(since);
     await pause(1000 + Math.random() * Math.max(this.periodMs, 1000));
+    if (this.client === 'ours') await stage.letAskerGo(this.subject);
     const before = await stage.now();
     const calls = await stage.dpsCalls();
     const made = await row.fault(stage, hub, ID);

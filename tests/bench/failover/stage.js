@@ -123,6 +123,14 @@ class Stage {
     return new Child([...this.prefix, program, ...arguments_], path.join(this.folder, `${id}-${++this.lives}.log`));
   }
 
+  /** Brings the daemon to where it is a minute after its last question to DPS, and mostly is when a fault comes: the process
+   * that asked, and with it the connection to DPS, is gone. */
+  async letAskerGo(daemon) {
+    const children = () => fs.readFileSync(`/proc/${daemon.pid}/task/${daemon.pid}/children`, 'utf8').trim();
+    for (const pid of children().split(' ').filter(Boolean)) process.kill(Number(pid), 'SIGKILL');
+    await until('the process that asks DPS is gone', 10_000, () => children() === '');
+  }
+
   startRival(id, { periodMs, tokenLifeS = 0 }) {
     const settings = {
       dps: this.lizard.dps,

@@ -7,14 +7,12 @@
 #include <iotc_ha/hub/registrar.hpp>
 
 #include <gmock/gmock.h>
+#include <ground/on_its_loop.hpp>
 
-#include <condition_variable>
-#include <deque>
-#include <mutex>
+#include <memory>
 #include <optional>
 #include <string>
-#include <thread>
-#include <variant>
+#include <utility>
 
 /// DPS over MQTT and over MQTT in a WebSocket, asked of the lizard's.
 namespace iotc_ha::hub_test {
@@ -30,73 +28,11 @@ using hub::Registrar;
 using lizard::test::RunningLizard;
 using testing::HasSubstr;
 
-/// A registrar on a loop of its own thread, and what it tells.
-class Counter {
+/// A registrar, and what it tells.
+class Counter : public ground::OnItsLoop<Registrar, RegistrationNotice> {
  public:
-  Counter() {
-    std::promise<void> ready;
-    thread_ = std::thread([this, &ready] {
-      runtime::Loop loop;
-      auto registrar =
-          std::make_unique<Registrar>(loop, [this](RegistrationNotice notice) { take(std::move(notice)); });
-      loop_ = &loop;
-      registrar_ = registrar.get();
-      ready.set_value();
-      loop.run();
-      registrar.reset();
-    });
-    ready.get_future().wait();
-  }
-  ~Counter() {
-    loop_->post([this] { loop_->exit(0); });
-    thread_.join();
-  }
-  Counter(const Counter&) = delete;
-  Counter& operator=(const Counter&) = delete;
-
-  void run(const std::function<void(Registrar&)>& call) {
-    std::promise<void> done;
-    loop_->post([&] {
-      call(*registrar_);
-      done.set_value();
-    });
-    done.get_future().wait();
-  }
-
-  template <typename Kind>
-  std::optional<Kind> wait_for(std::chrono::milliseconds limit) {
-    std::unique_lock lock(mutex_);
-    std::optional<Kind> found;
-    changed_.wait_for(lock, limit, [&] {
-      for (auto each = notices_.begin(); each != notices_.end(); ++each) {
-        const Kind* kind = std::get_if<Kind>(&*each);
-        if (kind == nullptr) continue;
-        found = *kind;
-        notices_.erase(each);
-        return true;
-      }
-      return false;
-    });
-    return found;
-  }
-  std::size_t left() {
-    const std::scoped_lock lock(mutex_);
-    return notices_.size();
-  }
-
- private:
-  void take(RegistrationNotice notice) {
-    const std::scoped_lock lock(mutex_);
-    notices_.push_back(std::move(notice));
-    changed_.notify_all();
-  }
-
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<RegistrationNotice> notices_;
-  runtime::Loop* loop_ = nullptr;
-  Registrar* registrar_ = nullptr;
-  std::thread thread_;
+  Counter()
+      : OnItsLoop([](runtime::Loop& loop, Take take) { return std::make_unique<Registrar>(loop, std::move(take)); }) {}
 };
 
 core::Registration registration_at(const RunningLizard& lizard, Registrar::Transport transport) {
@@ -147,7 +83,7 @@ TEST(Registering, IsSentPolledAndDecidedOverMqttAndOverAWebSocket) {
     EXPECT_EQ(end->attempt, AttemptId{7});
     EXPECT_EQ(*end->assignment, (core::Assignment{lizard.hub_address("hub-a"), "d1"}));
     EXPECT_FALSE(end->substatus.empty());
-    EXPECT_EQ(counter.left(), 0U) << "one register, one end";
+    EXPECT_EQ(counter.left().size(), 0U) << "one register, one end";
   }
   const auto dps = lizard.ask({"status"})["dps"];
   EXPECT_EQ(dps["registrations"], 2);
@@ -224,7 +160,7 @@ TEST(Registering, NothingIsToldOfAnAttemptThatWasCancelledOrReplaced) {
   if (const auto sent = counter.wait_for<RegistrationSent>(0ms)) {
     EXPECT_EQ(sent->attempt, AttemptId{3});
   }
-  EXPECT_EQ(counter.left(), 0U);
+  EXPECT_EQ(counter.left().size(), 0U);
 }
 
 TEST(Registering, ADecisionThatWouldComeTooLateIsNotWaitedFor) {

@@ -2,6 +2,7 @@
 
 #include "certificates.hpp"
 #include "dps_server.hpp"
+#include "question.hpp"
 
 #include <iotc_ha/provisioning/client.hpp>
 
@@ -21,11 +22,6 @@
 namespace iotc_ha::provisioning {
 
 using namespace std::chrono_literals;
-
-inline const Authority& authority() {
-  static const Authority k_authority("iotc-ha test CA");
-  return k_authority;
-}
 
 /// The loop thread's side of Post: the test's thread, which runs what the client posts.
 class Inbox {
@@ -55,19 +51,6 @@ using Told = std::vector<std::pair<core::AttemptId, std::string>>;
 
 class Provisioning : public testing::Test {
  protected:
-  static core::Registration registration(std::uint16_t port, std::chrono::milliseconds timeout = 30s) {
-    core::Registration all;
-    all.host = "127.0.0.1";
-    all.port = port;
-    all.id_scope = "0ne00ABCDEF";
-    all.registration_id = "dev-1";
-    all.model_id = "dtmi:Sample:Failover;1";
-    all.token = core::Secret("SharedAccessSignature sr=x&sig=SECRET&se=1");
-    all.timeout = timeout;
-    all.ca_file = authority().file().string();
-    return all;
-  }
-
   DpsServer& serve(std::vector<Says> says, Identity identity = authority().issue("IP:127.0.0.1")) {
     return servers_.emplace_back(std::move(identity), std::move(says));
   }

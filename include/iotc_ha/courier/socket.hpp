@@ -1,0 +1,52 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace iotc_ha::courier {
+
+/// One end of what joins the daemon and the process that asks DPS. A message is a packet (SOCK_SEQPACKET) and comes
+/// whole or not at all.
+class Socket {
+ public:
+  struct Pair;
+
+  explicit Socket(int fd) : fd_(fd) {}  ///< takes it over
+  ~Socket();
+  Socket(Socket&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  Socket(const Socket&) = delete;
+  Socket& operator=(const Socket&) = delete;
+  Socket& operator=(Socket&&) = delete;
+
+  /// Throws std::system_error when the process or the machine has no room for more.
+  [[nodiscard]] static Pair make_pair();
+
+  [[nodiscard]] int fd() const { return fd_; }
+  /// False when the other side is gone, or takes nothing any more. Never waits.
+  [[nodiscard]] bool send(const std::string& message) const;
+  void finish() const;  ///< the other side hears Over; from here on nothing can be sent
+
+  struct Received {
+    enum class What : std::uint8_t { Message, NothingNow, TooLarge, Over } what = What::Over;
+    std::string message{};
+  };
+  [[nodiscard]] Received receive() const;  ///< never waits
+  [[nodiscard]] bool has_message() const;  ///< one that was sent and not received yet
+
+  static constexpr std::size_t k_message_bytes_max = 64U << 10U;
+
+ private:
+  [[nodiscard]] ssize_t next_length() const;
+
+  int fd_;
+};
+
+struct Socket::Pair {
+  Socket ours;
+  Socket theirs;
+};
+
+}  // namespace iotc_ha::courier

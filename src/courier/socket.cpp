@@ -1,0 +1,46 @@
+#include <iotc_ha/courier/socket.hpp>
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+namespace iotc_ha::courier {
+
+Socket::~Socket() {
+  if (fd_ >= 0) close(fd_);
+}
+
+Socket::Pair Socket::make_pair() {
+  std::array<int, 2> ends{};
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    throw std::system_error(errno, std::system_category(), "socketpair");
+  }
+  return {Socket(ends[0]), Socket(ends[1])};
+}
+
+bool Socket::send(const std::string& message) const {
+  return ::send(fd_, message.data(), message.size(), MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+}
+
+void Socket::finish() const { shutdown(fd_, SHUT_RDWR); }
+
+bool Socket::has_message() const { return next_length() > 0; }
+
+/// Of the next message, as it was sent; 0 when the other side is gone, negative when there is none now.
+ssize_t Socket::next_length() const { return recv(fd_, nullptr, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT); }
+
+Socket::Received Socket::receive() const {
+  using What = Received::What;
+  const ssize_t length = next_length();
+  if (length < 0) return {errno == EAGAIN || errno == EINTR ? What::NothingNow : What::Over};
+  if (length == 0) return {What::Over};  // an empty message is never sent
+  if (static_cast<std::size_t>(length) > k_message_bytes_max) return {What::TooLarge};
+  Received received{What::Message, std::string(static_cast<std::size_t>(length), '\0')};
+  if (recv(fd_, received.message.data(), received.message.size(), MSG_DONTWAIT) != length) return {What::Over};
+  return received;
+}
+
+}  // namespace iotc_ha::courier
