@@ -22,6 +22,8 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   # Instead of clang-tidy's bugprone-reserved-identifier, which takes a seventh of its time for the system's headers.
   target_compile_options(iotc_ha_flags INTERFACE -Wreserved-identifier)
 endif()
+# The libraries are linked by what is needed of them, not by what their .pc files list.
+target_link_options(iotc_ha_flags INTERFACE -Wl,--as-needed)
 if(IOTC_HA_SANITIZE)
   # Without vptr, which opens a pipe to learn whether an object can be read: in a test that has used up its descriptors it
   # finds none good.

@@ -84,11 +84,18 @@ class Client::Inside final : public Process::Listener {
 
   void on_end(Process& process, const std::string& how) override {
     if (&process == process_.get()) {
-      process_.reset();
+      let_go(std::move(process_));
       return fail({Fault::Busy, "the process that asks DPS " + how, {}});
     }
-    leaving_.erase(
-        std::find_if(leaving_.begin(), leaving_.end(), [&](const auto& one) { return one.get() == &process; }));
+    const auto found =
+        std::find_if(leaving_.begin(), leaving_.end(), [&](const auto& one) { return one.get() == &process; });
+    let_go(std::move(*found));
+    leaving_.erase(found);
+  }
+
+  /// When it is not in the midst of a call any more.
+  void let_go(std::shared_ptr<Process> process) {
+    loop_.post([process = std::move(process)] {});
   }
 
   void time_is_over() {

@@ -6,19 +6,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <cerrno>
 #include <csignal>
 #include <system_error>
 #include <utility>
 
-extern "C" {  // the header says so itself only from glibc 2.37 on
-#include <sys/pidfd.h>
-}
-
 namespace iotc_ha::courier {
 namespace {
 
+using namespace std::chrono_literals;
 using core::Fault;
 
 /// Where the program and the socket stand in the new process. It gets nothing else of ours: Paho's sockets are not
@@ -26,7 +23,8 @@ using core::Fault;
 constexpr int k_program_fd = 3;
 constexpr const char* k_program_path = "/proc/self/fd/3";
 
-constexpr std::chrono::milliseconds k_patience{500};
+constexpr std::chrono::milliseconds k_patience = 500ms;
+constexpr std::chrono::milliseconds k_look_at_least = 1s;
 
 class Spawning {
  public:
@@ -71,9 +69,9 @@ tl::unexpected<core::Error> cannot_start(int error_number) {
                     "cannot start iotc-ha-dps, which asks DPS: " + std::system_category().message(error_number));
 }
 
-std::string how_it_ended(const siginfo_t& end) {
-  if (end.si_code == CLD_EXITED) return "ended with status " + std::to_string(end.si_status);
-  return "was ended by signal " + std::to_string(end.si_status);
+std::string how_it_ended(int status) {
+  if (WIFEXITED(status)) return "ended with status " + std::to_string(WEXITSTATUS(status));
+  return "was ended by signal " + std::to_string(WTERMSIG(status));
 }
 
 }  // namespace
@@ -84,56 +82,42 @@ core::Result<std::unique_ptr<Process>> Process::start(runtime::Loop& loop, const
   if (const int trouble = Spawning(program.fd(), sockets.theirs.fd()).spawn(pid); trouble != 0) {
     return cannot_start(trouble);
   }
-  const int pid_fd = pidfd_open(pid, 0);
-  if (pid_fd < 0) {
-    const int trouble = errno;
-    ::kill(pid, SIGKILL);
-    waitpid(pid, nullptr, 0);
-    return cannot_start(trouble);
-  }
-  return std::unique_ptr<Process>(new Process(loop, std::move(sockets.ours), pid_fd, listener));
+  return std::unique_ptr<Process>(new Process(loop, std::move(sockets.ours), pid, listener));
 }
 
-Process::Process(runtime::Loop& loop, Socket socket, int pid_fd, Listener& listener)
+Process::Process(runtime::Loop& loop, Socket socket, pid_t pid, Listener& listener)
     : loop_(loop),
       listener_(listener),
       socket_(std::move(socket)),
-      pid_fd_(pid_fd),
-      farewell_(loop.make_timer([this] { kill(); })),
-      mail_watch_(loop.attach(mail_)),
-      death_watch_(loop.attach(death_)) {}
+      pid_(pid),
+      look_(loop.make_timer([this] { look_whether_it_has_ended(); })),
+      mail_watch_(loop.attach(mail_)) {}
 
 Process::~Process() {
-  death_watch_.reset();
-  mail_watch_.reset();
-  pidfd_send_signal(pid_fd_, SIGKILL, nullptr, 0);
+  if (pid_ == 0) return;
+  ::kill(pid_, SIGKILL);
   // It is gone at once, unless it hangs in the kernel, on a disk say; then it is left to init.
-  pollfd dead{pid_fd_, POLLIN, 0};
-  poll(&dead, 1, static_cast<int>(k_patience.count()));
-  siginfo_t end{};
-  waitid(P_PIDFD, static_cast<id_t>(pid_fd_), &end, WEXITED | WNOHANG);
-  close(pid_fd_);
+  for (auto left = k_patience; left > 0ms && waitpid(pid_, nullptr, WNOHANG) == 0; left -= 1ms) poll(nullptr, 0, 1);
 }
 
 void Process::dismiss() {
   if (dismissed_) return;
   dismissed_ = true;
   socket_.finish();
-  farewell_->arm(loop_.now() + k_farewell);
+  killed_from_ = loop_.now() + k_farewell;
+  look_->arm(loop_.now());
 }
 
 void Process::kill() {
   dismiss();
-  pidfd_send_signal(pid_fd_, SIGKILL, nullptr, 0);
+  killed_from_ = loop_.now();
+  if (pid_ != 0) ::kill(pid_, SIGKILL);
 }
 
 runtime::Loop::Pollable::Wanted Process::Mail::wanted() {
   return process_.dismissed_ ? Wanted{} : Wanted{process_.socket_.fd(), EPOLLIN};
 }
 
-runtime::Loop::Pollable::Wanted Process::Death::wanted() { return {process_.pid_fd_, EPOLLIN}; }
-
-/// One message a call: the listener may destroy us.
 void Process::take_mail() {
   using What = Socket::Received::What;
   const Socket::Received received = socket_.receive();
@@ -141,16 +125,22 @@ void Process::take_mail() {
     case What::NothingNow: return;
     case What::Message: return listener_.on_message(*this, received.message);
     case What::TooLarge: return kill();
-    case What::Over: return dismiss();
+    case What::Over: return dismiss();  // what it had said is read by now
   }
 }
 
-void Process::bury() {
-  // What it said last is delivered first.
-  if (!dismissed_ && socket_.has_message()) return;
-  siginfo_t end{};
-  if (waitid(P_PIDFD, static_cast<id_t>(pid_fd_), &end, WEXITED | WNOHANG) != 0 || end.si_pid == 0) return;
-  listener_.on_end(*this, how_it_ended(end));
+/// The socket tells of the end a little before the process may be buried, and nothing else needs to: so there is no
+/// signal to be caught, and no pidfd, which the kernels of many boards do not have yet (Linux 5.4).
+void Process::look_whether_it_has_ended() {
+  int status = 0;
+  if (waitpid(pid_, &status, WNOHANG) == 0) {
+    if (loop_.now() >= killed_from_) ::kill(pid_, SIGKILL);
+    look_->arm(loop_.now() + next_look_);
+    next_look_ = std::min(2 * next_look_, k_look_at_least);
+    return;
+  }
+  pid_ = 0;
+  listener_.on_end(*this, how_it_ended(status));
 }
 
 }  // namespace iotc_ha::courier

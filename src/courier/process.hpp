@@ -5,6 +5,8 @@
 #include <iotc_ha/courier/socket.hpp>
 #include <iotc_ha/runtime/loop.hpp>
 
+#include <sys/types.h>
+
 #include <chrono>
 #include <memory>
 #include <string>
@@ -14,7 +16,7 @@ namespace iotc_ha::courier {
 /// One run of the program that asks DPS. Loop thread.
 class Process {
  public:
-  /// Either call may destroy the process that makes it.
+  /// Neither call may destroy the process that makes it.
   class Listener {
    public:
     virtual ~Listener() = default;
@@ -46,27 +48,21 @@ class Process {
     void ready() override { process_.take_mail(); }
     Process& process_;
   };
-  struct Death final : runtime::Loop::Pollable {
-    explicit Death(Process& process) : process_(process) {}
-    Wanted wanted() override;
-    void ready() override { process_.bury(); }
-    Process& process_;
-  };
 
-  Process(runtime::Loop& loop, Socket socket, int pid_fd, Listener& listener);
+  Process(runtime::Loop& loop, Socket socket, pid_t pid, Listener& listener);
   void take_mail();
-  void bury();
+  void look_whether_it_has_ended();
 
   runtime::Loop& loop_;
   Listener& listener_;
   const Socket socket_;
-  const int pid_fd_;  ///< never means another process, as a number may once this one is gone
+  pid_t pid_;  ///< no other process has it until we have taken note of this one's end; 0 from then on
   bool dismissed_ = false;
+  core::Instant killed_from_{};             ///< once dismissed
+  std::chrono::milliseconds next_look_{1};  ///< doubles: it mostly ends at once, and may hang in the kernel for long
   Mail mail_{*this};
-  Death death_{*this};
-  std::unique_ptr<runtime::Loop::Timer> farewell_;
+  std::unique_ptr<runtime::Loop::Timer> look_;
   std::unique_ptr<runtime::Loop::Attachment> mail_watch_;
-  std::unique_ptr<runtime::Loop::Attachment> death_watch_;
 };
 
 }  // namespace iotc_ha::courier

@@ -27,14 +27,9 @@ bool Socket::send(const std::string& message) const {
 
 void Socket::finish() const { shutdown(fd_, SHUT_RDWR); }
 
-bool Socket::has_message() const { return next_length() > 0; }
-
-/// Of the next message, as it was sent; 0 when the other side is gone, negative when there is none now.
-ssize_t Socket::next_length() const { return recv(fd_, nullptr, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT); }
-
 Socket::Received Socket::receive() const {
   using What = Received::What;
-  const ssize_t length = next_length();
+  const ssize_t length = recv(fd_, nullptr, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
   if (length < 0) return {errno == EAGAIN || errno == EINTR ? What::NothingNow : What::Over};
   if (length == 0) return {What::Over};  // an empty message is never sent
   if (static_cast<std::size_t>(length) > k_message_bytes_max) return {What::TooLarge};

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -34,13 +32,10 @@ class Socket {
     std::string message{};
   };
   [[nodiscard]] Received receive() const;  ///< never waits
-  [[nodiscard]] bool has_message() const;  ///< one that was sent and not received yet
 
   static constexpr std::size_t k_message_bytes_max = 64U << 10U;
 
  private:
-  [[nodiscard]] ssize_t next_length() const;
-
   int fd_;
 };
 

@@ -10,7 +10,7 @@ const { parseArgs } = require('node:util');
 const { Stage, installClients, pause, until } = require('../failover/stage.js');
 
 const PERIOD_MS = 5000;
-const WARM_UP_MS = 20_000; // start-up is another matter
+const WARM_UP_MS = 90_000; // start-up is another matter, and so is the process that asks DPS, which goes after a minute
 const TICKS_PER_S = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
 const USAGE = 'usage: footprint.js --build BUILD [--minutes N] [--client ours|rival] [--write DIR]';
 
@@ -41,6 +41,9 @@ function cpuSeconds(pid) {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
 }
 
+const pssMb = (pid) => (numberIn(read(`/proc/${pid}/smaps_rollup`), 'Pss') * 1024) / 1e6;
+const children = (pid) => read(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean);
+
 function strippedMb(program) {
   const copy = path.join(os.tmpdir(), `iotc-ha-stripped-${process.pid}`);
   try {
@@ -61,8 +64,10 @@ async function measure(stage, client, minutes, program) {
       if (subject.over) throw new Error(`${client} has ended: ${subject.log().slice(-1000)}`);
       return (await stage.records('telemetry', 0, id)).length > 0;
     });
-    await pause(WARM_UP_MS);
     const pid = subject.pid;
+    const asking = [pid, ...children(pid)].map(pssMb);
+    await pause(WARM_UP_MS);
+    if (children(pid).length > 0) throw new Error(`${client} has processes beside it: ${children(pid)}`);
     const before = { wakeUps: wakeUps(pid), cpu: cpuSeconds(pid), time: performance.now() };
     await pause(minutes * 60_000);
     const seconds = (performance.now() - before.time) / 1000;
@@ -70,6 +75,7 @@ async function measure(stage, client, minutes, program) {
     return {
       client,
       pssMb: (numberIn(memory, 'Pss') * 1024) / 1e6,
+      askingMb: asking.reduce((sum, one) => sum + one, 0),
       rssMb: (numberIn(memory, 'Rss') * 1024) / 1e6,
       threads: numberIn(read(`/proc/${pid}/status`), 'Threads'),
       wakeUps: (wakeUps(pid) - before.wakeUps) / seconds,
@@ -82,12 +88,13 @@ async function measure(stage, client, minutes, program) {
 }
 
 function table(results) {
-  const head = ['client', 'PSS, MB', 'RSS, MB', 'threads', 'wake-ups a second', 'CPU s an hour', 'CPU, %', 'program, stripped, MB'];
+  const head = ['client', 'PSS, MB', 'PSS while DPS is asked, MB', 'RSS, MB', 'threads', 'wake-ups a second', 'CPU s an hour', 'CPU, %', 'program, stripped, MB'];
   const line = (texts) => `| ${texts.join(' | ')} |`;
   const rows = results.map((one) =>
     line([
       one.client,
       one.pssMb.toFixed(1),
+      one.askingMb.toFixed(1),
       one.rssMb.toFixed(1),
       one.threads,
       one.wakeUps.toFixed(2),
