@@ -64,11 +64,6 @@ class Spawning {
   int trouble_ = 0;
 };
 
-tl::unexpected<core::Error> cannot_start(int error_number) {
-  return core::fail(Fault::Busy,
-                    "cannot start iotc-ha-dps, which asks DPS: " + std::system_category().message(error_number));
-}
-
 std::string how_it_ended(int status) {
   if (WIFEXITED(status)) return "ended with status " + std::to_string(WEXITSTATUS(status));
   return "was ended by signal " + std::to_string(WTERMSIG(status));
@@ -78,11 +73,13 @@ std::string how_it_ended(int status) {
 
 core::Result<std::unique_ptr<Process>> Process::start(runtime::Loop& loop, const Program& program, Listener& listener) {
   auto sockets = Socket::make_pair();
+  if (!sockets) return tl::unexpected(std::move(sockets.error()));
   pid_t pid = -1;
-  if (const int trouble = Spawning(program.fd(), sockets.theirs.fd()).spawn(pid); trouble != 0) {
-    return cannot_start(trouble);
+  if (const int trouble = Spawning(program.fd(), sockets->theirs.fd()).spawn(pid); trouble != 0) {
+    return core::fail(Fault::Busy,
+                      "cannot start iotc-ha-dps, which asks DPS: " + std::system_category().message(trouble));
   }
-  return std::unique_ptr<Process>(new Process(loop, std::move(sockets.ours), pid, listener));
+  return std::unique_ptr<Process>(new Process(loop, std::move(sockets->ours), pid, listener));
 }
 
 Process::Process(runtime::Loop& loop, Socket socket, pid_t pid, Listener& listener)

@@ -13,12 +13,13 @@ Socket::~Socket() {
   if (fd_ >= 0) close(fd_);
 }
 
-Socket::Pair Socket::make_pair() {
+core::Result<Socket::Pair> Socket::make_pair() {
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    throw std::system_error(errno, std::system_category(), "socketpair");
+    return core::fail(core::Fault::Busy,
+                      "no sockets to speak to iotc-ha-dps: " + std::system_category().message(errno));
   }
-  return {Socket(ends[0]), Socket(ends[1])};
+  return Pair{Socket(ends[0]), Socket(ends[1])};
 }
 
 bool Socket::send(const std::string& message) const {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <iotc_ha/core/error.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -19,8 +21,8 @@ class Socket {
   Socket& operator=(const Socket&) = delete;
   Socket& operator=(Socket&&) = delete;
 
-  /// Throws std::system_error when the process or the machine has no room for more.
-  [[nodiscard]] static Pair make_pair();
+  /// Busy when the process or the machine has no room for more.
+  [[nodiscard]] static core::Result<Pair> make_pair();
 
   [[nodiscard]] int fd() const { return fd_; }
   /// False when the other side is gone, or takes nothing any more. Never waits.

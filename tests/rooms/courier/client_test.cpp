@@ -8,6 +8,7 @@
 #include <gmock/gmock.h>
 #include <ground/on_its_loop.hpp>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -283,6 +284,20 @@ TEST_F(Courier, WhatCannotBeStartedIsAnErrorOfTheQuestion) {
   const core::Error error = error_of(1);
   EXPECT_EQ(error.fault, Fault::Busy);
   EXPECT_THAT(error.what, HasSubstr("cannot start iotc-ha-dps, which asks DPS: "));
+}
+
+TEST_F(Courier, WithoutADescriptorLeftItIsAnErrorAndLaterItWorks) {
+  start();
+  rlimit limit{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none{3, limit.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
+  ask(1, registration(1));
+  const core::Error error = error_of(1);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  EXPECT_EQ(error.fault, Fault::Busy);
+  EXPECT_EQ(error.what, "no sockets to speak to iotc-ha-dps: Too many open files");
+  expect_works(2);
 }
 
 TEST_F(Courier, AProgramThatEndsWithoutAnAnswerIsAnErrorOfTheQuestion) {
