@@ -288,11 +288,12 @@ TEST_F(Courier, WhatCannotBeStartedIsAnErrorOfTheQuestion) {
 
 TEST_F(Courier, WithoutADescriptorLeftItIsAnErrorAndLaterItWorks) {
   start();
+  const auto question = registration(1);  // which makes a file
   rlimit limit{};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
   const rlimit none{3, limit.rlim_max};
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &none), 0);
-  ask(1, registration(1));
+  ask(1, question);
   const core::Error error = error_of(1);
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
   EXPECT_EQ(error.fault, Fault::Busy);
