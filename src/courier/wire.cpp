@@ -3,7 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdint>
+#include <exception>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 namespace iotc_ha::courier {
@@ -76,12 +78,14 @@ core::Registered registered_of(const json& message) {
   return end;
 }
 
-/// `read` of the message; json's exceptions, for a text or a member that is not as it must be, end here.
+/// `read` of the message; json's exceptions, for a member that is not as it must be, end here. They name members and
+/// kinds; what it says of a text that is no JSON would quote it, and there may be a token in it.
 template <typename T, typename Read>
 core::Result<T> read_as(std::string_view message, const Read& read) {
   std::string why = "of no kind that is known";
   try {
-    const json parsed = json::parse(message);
+    const json parsed = json::parse(message, nullptr, /*allow_exceptions=*/false);
+    if (parsed.is_discarded()) throw std::invalid_argument("it is not JSON");
     if (std::optional<T> found = read(parsed, parsed.at("kind").template get<std::string>())) return *std::move(found);
   } catch (const std::exception& error) {
     why = error.what();

@@ -5,6 +5,7 @@
 #include <iotc_ha/runtime/loop.hpp>
 
 #include <memory>
+#include <string>
 
 namespace iotc_ha::provisioning {
 

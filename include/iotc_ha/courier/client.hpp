@@ -8,8 +8,8 @@
 #include <functional>
 #include <memory>
 
-/// DPS over HTTPS, asked by a process of its own that lives only while it is needed: libcurl brings forty libraries
-/// with it, a third of the daemon's memory, for a question that most devices do not ask in weeks.
+/// DPS over HTTPS, asked by a process of its own that lives only while it is needed: libcurl and the 25 libraries that
+/// come with it were a third of the daemon's memory, for a question that most devices do not ask in weeks.
 namespace iotc_ha::courier {
 
 /// The promises of provisioning::Client, which does the work in that process: one registration at a time, and
