@@ -1,7 +1,6 @@
 #include <iotc_ha/courier/program.hpp>
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <filesystem>
@@ -9,10 +8,6 @@
 #include <utility>
 
 namespace iotc_ha::courier {
-
-Program::~Program() {
-  if (fd_ >= 0) close(fd_);
-}
 
 core::Result<Program> Program::open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_PATH | O_CLOEXEC);

@@ -4,6 +4,8 @@
 #include "tls_stream.hpp"
 #include "tunnel.hpp"
 
+#include <iotc_ha/runtime/descriptor.hpp>
+
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -12,24 +14,11 @@
 
 namespace iotc_ha::hub {
 
-/// A descriptor that goes with its owner; -1 for none.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor();
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return fd_; }
-
- private:
-  int fd_;
-};
-
 /// What the tunnel's thread shares with its owner.
 struct Tunnel::Shared {
   const Way way;
-  const Descriptor near;  ///< our end of the pair
-  const Descriptor bell;  ///< rung with `ending`
+  const runtime::Descriptor near;  ///< our end of the pair
+  const runtime::Descriptor bell;  ///< rung with `ending`
   std::atomic<bool> ending = false;
   std::optional<End> end;  ///< written before `ended`, read after it
   std::atomic<bool> ended = false;
@@ -73,7 +62,7 @@ class Tunnel::Passage {
   Shared& shared_;
   const Way& way_;
   Clock::time_point deadline_{};
-  std::optional<Descriptor> peer_;
+  std::optional<runtime::Descriptor> peer_;
   std::unique_ptr<TlsStream> tls_;
   websocket::Reader reader_;
   std::string to_peer_;  ///< as it goes over TLS

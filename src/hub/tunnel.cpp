@@ -26,10 +26,6 @@ std::pair<int, int> socket_pair() {
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
 Tunnel::Shared::Shared(Way its_way, int its_end)
     : way(std::move(its_way)), near(its_end), bell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   if (bell.get() < 0) throw std::system_error(errno, std::system_category(), "eventfd");

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <iotc_ha/core/error.hpp>
+#include <iotc_ha/runtime/descriptor.hpp>
 
 #include <string>
 
@@ -15,17 +16,11 @@ class Program {
   [[nodiscard]] static core::Result<Program> find();
   [[nodiscard]] static core::Result<Program> open(const std::string& path);
 
-  ~Program();
-  Program(Program&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-  Program& operator=(Program&&) = delete;
-
-  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] int fd() const { return file_.get(); }
 
  private:
-  explicit Program(int fd) : fd_(fd) {}
-  int fd_;
+  explicit Program(int fd) : file_(fd) {}
+  runtime::Descriptor file_;
 };
 
 }  // namespace iotc_ha::courier

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <iotc_ha/core/error.hpp>
+#include <iotc_ha/runtime/descriptor.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -14,17 +15,12 @@ class Socket {
  public:
   struct Pair;
 
-  explicit Socket(int fd) : fd_(fd) {}  ///< takes it over
-  ~Socket();
-  Socket(Socket&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  Socket& operator=(Socket&&) = delete;
+  explicit Socket(int fd) : end_(fd) {}  ///< takes it over
 
   /// Busy when the process or the machine has no room for more.
   [[nodiscard]] static core::Result<Pair> make_pair();
 
-  [[nodiscard]] int fd() const { return fd_; }
+  [[nodiscard]] int fd() const { return end_.get(); }
   /// False when the other side is gone, or takes nothing any more. Never waits.
   [[nodiscard]] bool send(const std::string& message) const;
   void finish() const;  ///< the other side hears Over; from here on nothing can be sent
@@ -38,7 +34,7 @@ class Socket {
   static constexpr std::size_t k_message_bytes_max = 64U << 10U;
 
  private:
-  int fd_;
+  runtime::Descriptor end_;
 };
 
 struct Socket::Pair {
